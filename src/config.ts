@@ -1,0 +1,83 @@
+/**
+ * Every environment variable that Sluice reads, checked once at start. A value
+ * that cannot be used is named together with what it should look like; nothing
+ * else in the code reads `process.env`.
+ */
+import { z } from 'zod'
+import { SluiceError } from './errors.ts'
+
+const port = z.coerce.number().int().min(0).max(65535)
+const bytes = z.coerce.number().int().min(1)
+const days = z.coerce.number().positive().max(3650)
+const list = z.string().transform((text) =>
+  text
+    .split(',')
+    .map((item) => item.trim())
+    .filter(Boolean),
+)
+const key = z.string().refine((text) => Buffer.from(text, 'base64').length === 32, {
+  message: 'must be 32 random bytes in base64; make one with: openssl rand -base64 32',
+})
+
+const schema = z.object({
+  /** Name of this environment; part of every API key, so that a staging key is refused in production. Lower-case letters and digits. */
+  SLUICE_ENVIRONMENT: z
+    .string()
+    .regex(/^[a-z][a-z0-9]{0,15}$/, 'must be 1-16 lower-case letters or digits, such as production')
+    .default('local'),
+  /** PostgreSQL 14 or newer. `sluice start` without it runs an embedded one. */
+  DATABASE_URL: z.string().regex(/^postgres(ql)?:\/\//, 'must look like postgres://user:password@host:5432/database'),
+  DATABASE_POOL_SIZE: z.coerce.number().int().min(2).max(500).default(10),
+  /** Seals webhook secrets, connector passwords and signing keys at rest. 32 bytes, base64. */
+  SLUICE_SECRET_KEY: key,
+  GATEWAY_HOST: z.string().min(1).default('127.0.0.1'),
+  GATEWAY_PORT: port.default(4000),
+  /** Where clients reach the gateway; the issuer of its tokens. */
+  PUBLIC_URL: z.url().optional(),
+  /** Largest request body in bytes. */
+  MAX_BODY_BYTES: bytes.default(5 * 1024 * 1024),
+  S3_ENDPOINT: z.url(),
+  /** What clients use in pre-signed links where it differs from S3_ENDPOINT. */
+  S3_PUBLIC_ENDPOINT: z.url().optional(),
+  S3_REGION: z.string().default('us-east-1'),
+  S3_BUCKET: z.string().min(3).default('sluice'),
+  S3_ACCESS_KEY: z.string().min(1),
+  S3_SECRET_KEY: z.string().min(1),
+  SMTP_URL: z.string().regex(/^smtps?:\/\//, 'must look like smtp://user:password@host:587'),
+  MAIL_FROM: z.string().min(3).default('Sluice <no-reply@sluice.localhost>'),
+  /** Networks that outbound calls may reach although they are not public, as CIDRs separated by commas. */
+  EGRESS_ALLOW: list.default([]),
+  /** Deliveries that one worker process runs at once. */
+  WORKER_CONCURRENCY: z.coerce.number().int().min(1).max(1000).default(64),
+  /** How long a session stays available: days after submission, and days after an integration's first retrieval. */
+  RETENTION_DAYS: days.default(30),
+  RETENTION_AFTER_RETRIEVAL_DAYS: days.default(5),
+  /** Life of an access token, in seconds. */
+  TOKEN_SECONDS: z.coerce.number().int().min(30).max(86_400).default(900),
+  LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
+})
+
+export type Config = Readonly<z.infer<typeof schema>> & { readonly PUBLIC_URL: string }
+
+/**
+ * Reads the configuration of a gateway or worker process.
+ *
+ * @throws SluiceError CONFIGURATION that lists every variable that is missing or wrong.
+ */
+export function readConfig(env: Readonly<Record<string, string | undefined>>): Config {
+  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''))
+  const parsed = schema.safeParse(given)
+  if (!parsed.success) {
+    const lines = parsed.error.issues.map((issue) => {
+      const name = issue.path.join('.')
+      const missing = given[name] === undefined
+      return `  ${name}: ${missing ? 'is missing' : issue.message}`
+    })
+    throw new SluiceError(
+      'CONFIGURATION',
+      `The configuration is not complete:\n${lines.join('\n')}\nEvery variable is explained in .env.example. "npm start" needs none of them: it runs embedded parts.`,
+    )
+  }
+  const config = parsed.data
+  return { ...config, PUBLIC_URL: config.PUBLIC_URL ?? `http://localhost:${config.GATEWAY_PORT}` }
+}
