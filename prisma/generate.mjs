@@ -23,7 +23,11 @@ export function generate({ force = false } = {}) {
   const { status, stdout, stderr } = spawnSync(process.execPath, [prisma, 'generate'], {
     cwd: path.join(folder, '..'),
     encoding: 'utf8',
-    env: { ...process.env, PRISMA_SCHEMA_ENGINE_BINARY: fileURLToPath(import.meta.url), PRISMA_HIDE_UPDATE_MESSAGE: '1' },
+    env: {
+      ...process.env,
+      PRISMA_SCHEMA_ENGINE_BINARY: fileURLToPath(import.meta.url),
+      PRISMA_HIDE_UPDATE_MESSAGE: '1',
+    },
   })
   if (status !== 0) throw new Error(`prisma generate failed:\n${stdout}\n${stderr}`)
   writeFileSync(stamp, digest)
