@@ -14,7 +14,7 @@ export interface TestDatabase {
 }
 
 /**
- * Clones the migrated template (some 30 ms) and opens the clone.
+ * Clones the migrated template and opens the clone. Copying files takes 25 ms here, writing them through the log 90 ms.
  *
  * @example
  * const ground = await testDatabase()
@@ -23,7 +23,7 @@ export interface TestDatabase {
 export async function testDatabase({ poolSize = 10 }: { readonly poolSize?: number } = {}): Promise<TestDatabase> {
   const adminUrl = inject('postgresUrl')
   const name = `t_${randomUUID().replaceAll('-', '')}`
-  await asAdmin(adminUrl, `create database ${name} template ${templateDatabase}`)
+  await asAdmin(adminUrl, `create database ${name} template ${templateDatabase} strategy file_copy`)
   const address = new URL(adminUrl)
   address.pathname = name
   const database = openDatabase({ url: address.href, poolSize, log: silentLog, applicationName: 'sluice test' })

@@ -41,6 +41,7 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
     await migrate(template.href)
     // Nobody may connect any more, autovacuum included: a clone needs the template for itself.
     await admin.query(`alter database ${templateDatabase} with is_template true allow_connections false`)
+    await admin.query('checkpoint')
     await admin.end()
   } catch (error) {
     await stop()
