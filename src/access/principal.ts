@@ -1,0 +1,20 @@
+/** Who asks: a credential, a person, a connection, or nobody. */
+
+/** What permissions test, by Hasura's names: `x-hasura-team-ids` and so on. */
+export type SessionVariables = Readonly<Record<string, string | readonly string[] | null>>
+
+export const roles = ['admin', 'editor', 'viewer', 'consumer', 'source'] as const
+export type Role = (typeof roles)[number]
+
+export interface Principal {
+  readonly kind: 'credential' | 'person' | 'connection' | 'system'
+  /** Id of the credential, user or connection. */
+  readonly id: string
+  readonly role: Role
+  /** What permissions test: `x-hasura-team-ids`, `x-hasura-integration-id`, `x-hasura-user-id`. */
+  readonly variables: SessionVariables
+  readonly teamId: string | null
+  readonly integrationId: string | null
+  /** When the token ends; a socket is closed then. */
+  readonly expiresAt: Date | null
+}

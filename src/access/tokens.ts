@@ -1,0 +1,140 @@
+/**
+ * Access tokens: short-lived JWTs (RFC 9068), signed with EdDSA by a key of this
+ * installation whose public half is published as a JWKS. They carry Hasura's
+ * claims, so that a token is checked without asking the database.
+ */
+import { randomUUID } from 'node:crypto'
+import { calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, type JWK, jwtVerify, SignJWT } from 'jose'
+import { type Database, inTransaction } from '../database/database.ts'
+import { SluiceError } from '../errors.ts'
+import { type Principal, type Role, roles } from './principal.ts'
+import type { Sealer } from './seal.ts'
+
+export interface Tokens {
+  /** A signed token for `principal`, and its life in seconds. */
+  issue(principal: Principal): Promise<{ token: string; expiresIn: number }>
+  /** @throws SluiceError UNAUTHENTICATED when it is not ours, changed, or ended. */
+  verify(token: string): Promise<Principal>
+  /** The public keys, as `/.well-known/jwks.json` shows them. */
+  readonly jwks: { readonly keys: readonly JWK[] }
+}
+
+export interface TokensOptions {
+  readonly database: Database
+  readonly sealer: Sealer
+  readonly issuer: string
+  readonly seconds: number
+}
+
+const namespace = 'https://hasura.io/jwt/claims'
+const sealPurpose = 'token-signing-key'
+
+export async function createTokens({ database, sealer, issuer, seconds }: TokensOptions): Promise<Tokens> {
+  const stored = await signingKeys(database, sealer)
+  const newest = stored[0] as StoredKey
+  const privateKey = await importJWK(JSON.parse(sealer.open(newest.sealed, sealPurpose)), 'EdDSA')
+  const publicKeys = new Map(
+    await Promise.all(stored.map(async (key) => [key.kid, await importJWK(key.public_jwk, 'EdDSA')] as const)),
+  )
+
+  return {
+    jwks: { keys: stored.map((key) => key.public_jwk) },
+
+    async issue(principal) {
+      const token = await new SignJWT({
+        client_id: principal.id,
+        jti: randomUUID(),
+        kind: principal.kind,
+        team: principal.teamId,
+        integration: principal.integrationId,
+        [namespace]: {
+          'x-hasura-default-role': principal.role,
+          'x-hasura-allowed-roles': [principal.role],
+          ...principal.variables,
+        },
+      })
+        .setProtectedHeader({ alg: 'EdDSA', typ: 'at+jwt', kid: newest.kid })
+        .setIssuer(issuer)
+        .setAudience(issuer)
+        .setSubject(principal.id)
+        .setIssuedAt()
+        .setExpirationTime(`${seconds}s`)
+        .sign(privateKey)
+      return { token, expiresIn: seconds }
+    },
+
+    async verify(token) {
+      try {
+        const { payload } = await jwtVerify(
+          token,
+          ({ kid }) => {
+            const key = publicKeys.get(kid ?? '')
+            if (!key) throw new Error('unknown key')
+            return key
+          },
+          { issuer, audience: issuer, algorithms: ['EdDSA'], typ: 'at+jwt' },
+        )
+        return principalOf(payload as unknown as Claims)
+      } catch (cause) {
+        const ended = cause instanceof Error && 'code' in cause && cause.code === 'ERR_JWT_EXPIRED'
+        throw new SluiceError(
+          'UNAUTHENTICATED',
+          ended
+            ? 'The access token has ended; get a new one.'
+            : 'The access token is not valid here; get one at POST /oauth/token.',
+          { cause },
+        )
+      }
+    },
+  }
+}
+
+interface Claims {
+  sub: string
+  exp: number
+  kind: Principal['kind']
+  team: string | null
+  integration: string | null
+  [namespace]: Record<string, string | string[] | null>
+}
+
+function principalOf(claims: Claims): Principal {
+  const { 'x-hasura-default-role': role, 'x-hasura-allowed-roles': _, ...variables } = claims[namespace]
+  if (!roles.includes(role as Role)) throw new Error('unknown role')
+  return {
+    kind: claims.kind,
+    id: claims.sub,
+    role: role as Role,
+    teamId: claims.team,
+    integrationId: claims.integration,
+    expiresAt: new Date(claims.exp * 1000),
+    variables,
+  }
+}
+
+interface StoredKey {
+  kid: string
+  public_jwk: JWK
+  sealed: Buffer
+}
+
+/** The live signing keys, newest first; the first process ever makes one. */
+async function signingKeys({ pool }: Database, sealer: Sealer): Promise<StoredKey[]> {
+  return inTransaction(pool, async (client) => {
+    await client.query(`select pg_advisory_xact_lock(hashtext('sluice signing keys'))`)
+    const select = `select kid, public_jwk, sealed from signing_keys where use = 'token' and retired_at is null order by created_at desc`
+    const existing = await client.query<StoredKey>(select)
+    if (existing.rows.length > 0) return existing.rows
+    const { publicKey, privateKey } = await generateKeyPair('EdDSA', { extractable: true })
+    const publicJwk = await exportJWK(publicKey)
+    const kid = await calculateJwkThumbprint(publicJwk)
+    const published = { ...publicJwk, kid, use: 'sig', alg: 'EdDSA' }
+    const sealed = sealer.seal(JSON.stringify(await exportJWK(privateKey)), sealPurpose)
+    await client.query(`insert into signing_keys (kid, use, public_jwk, sealed) values ($1, 'token', $2, $3)`, [
+      kid,
+      published,
+      sealed,
+    ])
+    return (await client.query<StoredKey>(select)).rows
+  })
+}

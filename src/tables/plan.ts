@@ -1,0 +1,327 @@
+/**
+ * A GraphQL operation to table queries. Only operations whose every root field
+ * is a table root are planned; others are left to graphql-js, whose resolvers
+ * plan one root field at a time.
+ */
+import {
+  type DocumentNode,
+  type FieldNode,
+  type FragmentDefinitionNode,
+  GraphQLIncludeDirective,
+  type GraphQLObjectType,
+  type GraphQLSchema,
+  GraphQLSkipDirective,
+  getArgumentValues,
+  getDirectiveValues,
+  getNamedType,
+  type OperationDefinitionNode,
+  type SelectionSetNode,
+} from 'graphql'
+import { SluiceError } from '../errors.ts'
+import { parseJsonPath } from './json-path.ts'
+import { always, type Predicate, parsePredicate } from './predicate.ts'
+import type { AggregateFunction, AggregatePart, Ordering, Root, Rows, Selected } from './query.ts'
+import type { RoleView, VisibleTable } from './role-view.ts'
+
+export interface PlanInput {
+  readonly schema: GraphQLSchema
+  readonly view: RoleView
+  readonly document: DocumentNode
+  readonly operation: OperationDefinitionNode
+  /** Coerced by graphql-js. */
+  readonly variables: Readonly<Record<string, unknown>>
+}
+
+/** The table roots of an operation, or null when it also has other root fields. */
+export function planOperation(input: PlanInput): Root[] | null {
+  const type = rootType(input.schema, input.operation)
+  if (input.operation.operation === 'mutation' || !type) return null
+  const planner = new Planner(input)
+  const roots: Root[] = []
+  for (const [key, nodes] of planner.fields(type, [input.operation.selectionSet])) {
+    const root = planner.root(type, key, nodes)
+    if (!root) return null
+    roots.push(root)
+  }
+  return roots
+}
+
+/** One table root field of a mixed operation. */
+export function planRootField(
+  input: PlanInput,
+  type: GraphQLObjectType,
+  key: string,
+  nodes: readonly FieldNode[],
+): Root {
+  const root = new Planner(input).root(type, key, nodes)
+  if (!root) throw new Error(`${nodes[0]?.name.value} is not a table root field`)
+  return root
+}
+
+/** Names of all tables that the operation reads, nested ones and those in its filters included. */
+export function tablesOf(roots: readonly Root[], view: RoleView): Set<string> {
+  const found = new Set<string>()
+  const ofPredicate = (predicate: Predicate, table: string): void => {
+    if (predicate.kind === 'and' || predicate.kind === 'or') for (const part of predicate.of) ofPredicate(part, table)
+    if (predicate.kind === 'not') ofPredicate(predicate.of, table)
+    if (predicate.kind !== 'exists') return
+    const other = view.model.get(table)?.relations.get(predicate.relation)?.table
+    if (!other) return
+    found.add(other)
+    ofPredicate(predicate.of, other)
+    const filter = view.tables.get(other)?.filter
+    if (filter && !seen.has(other)) {
+      seen.add(other)
+      ofPredicate(filter, other)
+    }
+  }
+  const seen = new Set<string>()
+  const ofRows = (rows: Rows): void => {
+    const table = rows.from.table.name
+    found.add(table)
+    ofPredicate(rows.from.filter, table)
+    ofPredicate(rows.where, table)
+    for (const { through } of rows.orderBy) for (const { to } of through) found.add(to.table.name)
+  }
+  const ofFields = (fields: readonly Selected[]): void => {
+    for (const field of fields) {
+      if (field.kind === 'related') {
+        ofRows(field.rows)
+        ofFields(field.fields)
+      } else if (field.kind === 'aggregate') {
+        ofRows(field.rows)
+        ofParts(field.parts)
+      }
+    }
+  }
+  const ofParts = (parts: readonly AggregatePart[]): void => {
+    for (const part of parts) if (part.kind === 'nodes') ofFields(part.fields)
+  }
+  for (const root of roots) {
+    if (root.kind === 'typename') continue
+    ofRows(root.rows)
+    if (root.kind === 'aggregate') ofParts(root.parts)
+    else ofFields(root.fields)
+  }
+  return found
+}
+
+function rootType(schema: GraphQLSchema, operation: OperationDefinitionNode): GraphQLObjectType | null | undefined {
+  return operation.operation === 'query' ? schema.getQueryType() : schema.getSubscriptionType()
+}
+
+type Fields = Map<string, FieldNode[]>
+
+class Planner {
+  readonly #input: PlanInput
+  readonly #fragments: Map<string, FragmentDefinitionNode>
+
+  constructor(input: PlanInput) {
+    this.#input = input
+    this.#fragments = new Map(
+      input.document.definitions.filter((one) => one.kind === 'FragmentDefinition').map((one) => [one.name.value, one]),
+    )
+  }
+
+  /** GraphQL's CollectFields: fragments opened, @skip and @include applied, equal response keys merged. */
+  fields(
+    type: GraphQLObjectType,
+    sets: readonly (SelectionSetNode | undefined)[],
+    into: Fields = new Map(),
+    seen = new Set<string>(),
+  ): Fields {
+    for (const set of sets) {
+      for (const selection of set?.selections ?? []) {
+        const skip = getDirectiveValues(GraphQLSkipDirective, selection, this.#input.variables)
+        const include = getDirectiveValues(GraphQLIncludeDirective, selection, this.#input.variables)
+        if (skip?.if === true || include?.if === false) continue
+        if (selection.kind === 'Field') {
+          const key = selection.alias?.value ?? selection.name.value
+          const nodes = into.get(key)
+          if (nodes) nodes.push(selection)
+          else into.set(key, [selection])
+        } else if (selection.kind === 'InlineFragment') {
+          this.fields(type, [selection.selectionSet], into, seen)
+        } else if (!seen.has(selection.name.value)) {
+          seen.add(selection.name.value)
+          this.fields(type, [this.#fragments.get(selection.name.value)?.selectionSet], into, seen)
+        }
+      }
+    }
+    return into
+  }
+
+  root(type: GraphQLObjectType, key: string, nodes: readonly FieldNode[]): Root | null {
+    const name = nodes[0]?.name.value as string
+    if (name === '__typename') return { kind: 'typename', key, value: type.name }
+    const { view } = this.#input
+    const table = view.tables.get(name)
+    const here = `${key}`
+    if (table) {
+      const rows = this.#rows(table, this.#arguments(type, nodes), here)
+      return { kind: 'list', key, rows, fields: this.#selected(table, type, nodes) }
+    }
+    const one = name.endsWith('_by_pk') && view.tables.get(name.slice(0, -'_by_pk'.length))
+    if (one) {
+      const args = this.#arguments(type, nodes)
+      const of = one.table.primaryKey.map(
+        (column): Predicate => ({
+          kind: 'compare',
+          column,
+          type: one.table.columns.get(column)?.type ?? 'uuid',
+          operator: '_eq',
+          operand: { kind: 'value', value: args[column] },
+        }),
+      )
+      const rows = { ...everyRow(one), where: { kind: 'and' as const, of } }
+      return { kind: 'one', key, rows, fields: this.#selected(one, type, nodes) }
+    }
+    const many = name.endsWith('_aggregate') && view.tables.get(name.slice(0, -'_aggregate'.length))
+    if (many) {
+      const rows = this.#rows(many, this.#arguments(type, nodes), here)
+      return { kind: 'aggregate', key, rows, parts: this.#aggregateParts(many, type, nodes) }
+    }
+    return null
+  }
+
+  #arguments(type: GraphQLObjectType, nodes: readonly FieldNode[]): Record<string, unknown> {
+    const node = nodes[0] as FieldNode
+    const field = type.getFields()[node.name.value]
+    return field ? getArgumentValues(field, node, this.#input.variables) : {}
+  }
+
+  #childType(type: GraphQLObjectType, nodes: readonly FieldNode[]): GraphQLObjectType {
+    const field = type.getFields()[nodes[0]?.name.value as string]
+    return getNamedType(field?.type) as GraphQLObjectType
+  }
+
+  #children(type: GraphQLObjectType, nodes: readonly FieldNode[]): [GraphQLObjectType, Fields] {
+    const child = this.#childType(type, nodes)
+    return [
+      child,
+      this.fields(
+        child,
+        nodes.map((node) => node.selectionSet),
+      ),
+    ]
+  }
+
+  #selected(visible: VisibleTable, parent: GraphQLObjectType, parentNodes: readonly FieldNode[]): Selected[] {
+    const [type, fields] = this.#children(parent, parentNodes)
+    return [...fields].map(([key, nodes]) => this.#field(visible, type, key, nodes))
+  }
+
+  #field(visible: VisibleTable, type: GraphQLObjectType, key: string, nodes: readonly FieldNode[]): Selected {
+    const name = nodes[0]?.name.value as string
+    if (name === '__typename') return { kind: 'typename', key, value: type.name }
+    const column = visible.columns.get(name)
+    if (column) {
+      const { path } = column.type === 'jsonb' ? this.#arguments(type, nodes) : {}
+      return {
+        kind: 'column',
+        key,
+        column: name,
+        path: typeof path === 'string' ? parseJsonPath(path, `${key}.path`) : null,
+      }
+    }
+    const aggregated = visible.relations.get(name) ? undefined : name.slice(0, -'_aggregate'.length)
+    const relation = visible.relations.get(aggregated ?? name)
+    const other = relation && this.#input.view.tables.get(relation.table)
+    if (!relation || !other) throw new Error(`${visible.table.name}.${name} is not a field`)
+    const rows = relation.list ? this.#rows(other, this.#arguments(type, nodes), key) : everyRow(other)
+    if (aggregated !== undefined) {
+      return { kind: 'aggregate', key, relation, rows, parts: this.#aggregateParts(other, type, nodes) }
+    }
+    return { kind: 'related', key, relation, rows, fields: this.#selected(other, type, nodes) }
+  }
+
+  #aggregateParts(
+    visible: VisibleTable,
+    parent: GraphQLObjectType,
+    parentNodes: readonly FieldNode[],
+  ): AggregatePart[] {
+    const [type, fields] = this.#children(parent, parentNodes)
+    return [...fields].map(([key, nodes]): AggregatePart => {
+      const name = nodes[0]?.name.value
+      if (name === '__typename') return { kind: 'typename', key, value: type.name }
+      if (name === 'nodes') return { kind: 'nodes', key, fields: this.#selected(visible, type, nodes) }
+      return { kind: 'aggregate', key, functions: this.#aggregateFunctions(type, nodes) }
+    })
+  }
+
+  #aggregateFunctions(parent: GraphQLObjectType, parentNodes: readonly FieldNode[]): AggregateFunction[] {
+    const [type, fields] = this.#children(parent, parentNodes)
+    return [...fields].map(([key, nodes]): AggregateFunction => {
+      const operation = nodes[0]?.name.value as string
+      if (operation === '__typename') return { kind: 'typename', key, value: type.name }
+      if (operation === 'count') {
+        const { columns, distinct } = this.#arguments(type, nodes)
+        return { kind: 'count', key, columns: listOf<string>(columns), distinct: distinct === true }
+      }
+      const [child, columns] = this.#children(type, nodes)
+      return {
+        kind: 'columns',
+        key,
+        operation,
+        columns: [...columns].map(([columnKey, columnNodes]) => {
+          const column = columnNodes[0]?.name.value as string
+          return column === '__typename' ? { key: columnKey, typename: child.name } : { key: columnKey, column }
+        }),
+      }
+    })
+  }
+
+  #rows(from: VisibleTable, args: Readonly<Record<string, unknown>>, path: string): Rows {
+    const where = args.where
+    return {
+      from,
+      where:
+        where === undefined || where === null
+          ? always
+          : parsePredicate(where, this.#input.view.shape(from.table.name), { path: `${path}.where` }),
+      orderBy: listOf<Record<string, unknown>>(args.order_by).flatMap((entry) =>
+        this.#orderings(entry, from, [], path),
+      ),
+      distinctOn: listOf<string>(args.distinct_on),
+      limit: notNegative(args.limit, `${path}.limit`),
+      offset: notNegative(args.offset, `${path}.offset`) ?? 0,
+    }
+  }
+
+  #orderings(
+    entry: Record<string, unknown>,
+    from: VisibleTable,
+    through: Ordering['through'],
+    path: string,
+  ): Ordering[] {
+    return Object.entries(entry).flatMap(([key, value]): Ordering[] => {
+      if (value === null || value === undefined) return []
+      const relation = from.relations.get(key)
+      if (!relation) return [{ through, column: key, direction: String(value) }]
+      if (through.length >= 4) {
+        throw new SluiceError(
+          'VALIDATION_FAILED',
+          `${path}.order_by follows more than 4 relationships; order by a nearer column.`,
+        )
+      }
+      const to = this.#input.view.tables.get(relation.table) as VisibleTable
+      return this.#orderings(value as Record<string, unknown>, to, [...through, { relation, to }], path)
+    })
+  }
+}
+
+function everyRow(from: VisibleTable): Rows {
+  return { from, where: always, orderBy: [], distinctOn: [], limit: 1, offset: 0 }
+}
+
+function listOf<T>(value: unknown): T[] {
+  if (value === null || value === undefined) return []
+  return Array.isArray(value) ? value : [value as T]
+}
+
+function notNegative(value: unknown, path: string): number | null {
+  if (value === null || value === undefined) return null
+  const number = value as number
+  if (number < 0) throw new SluiceError('VALIDATION_FAILED', `${path} must not be negative.`, { path })
+  return number
+}

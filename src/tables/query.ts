@@ -1,0 +1,62 @@
+/** What is asked of the tables, free of GraphQL: the input of `select.ts`. */
+import type { Relation } from './model.ts'
+import type { Predicate } from './predicate.ts'
+import type { VisibleTable } from './role-view.ts'
+
+export interface Rows {
+  readonly from: VisibleTable
+  readonly where: Predicate
+  readonly orderBy: readonly Ordering[]
+  readonly distinctOn: readonly string[]
+  readonly limit: number | null
+  readonly offset: number
+}
+
+export interface Ordering {
+  /** Object relations to follow from the table, then the column there. */
+  readonly through: readonly { readonly relation: Relation; readonly to: VisibleTable }[]
+  readonly column: string
+  readonly direction: string
+}
+
+export type Selected =
+  | { readonly kind: 'column'; readonly key: string; readonly column: string; readonly path: readonly string[] | null }
+  | { readonly kind: 'typename'; readonly key: string; readonly value: string }
+  | {
+      readonly kind: 'related'
+      readonly key: string
+      readonly relation: Relation
+      readonly rows: Rows
+      readonly fields: readonly Selected[]
+    }
+  | {
+      readonly kind: 'aggregate'
+      readonly key: string
+      readonly relation: Relation
+      readonly rows: Rows
+      readonly parts: readonly AggregatePart[]
+    }
+
+export type AggregatePart =
+  | { readonly kind: 'typename'; readonly key: string; readonly value: string }
+  | { readonly kind: 'nodes'; readonly key: string; readonly fields: readonly Selected[] }
+  | { readonly kind: 'aggregate'; readonly key: string; readonly functions: readonly AggregateFunction[] }
+
+export type AggregateFunction =
+  | { readonly kind: 'typename'; readonly key: string; readonly value: string }
+  | { readonly kind: 'count'; readonly key: string; readonly columns: readonly string[]; readonly distinct: boolean }
+  | {
+      readonly kind: 'columns'
+      readonly key: string
+      readonly operation: string
+      readonly columns: readonly (
+        | { readonly key: string; readonly column: string }
+        | { readonly key: string; readonly typename: string }
+      )[]
+    }
+
+/** One root field. */
+export type Root =
+  | { readonly kind: 'list' | 'one'; readonly key: string; readonly rows: Rows; readonly fields: readonly Selected[] }
+  | { readonly kind: 'aggregate'; readonly key: string; readonly rows: Rows; readonly parts: readonly AggregatePart[] }
+  | { readonly kind: 'typename'; readonly key: string; readonly value: string }

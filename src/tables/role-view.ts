@@ -1,0 +1,93 @@
+/**
+ * The model as one role may see it: which tables, which of their columns and
+ * relations, and the filter that every row must pass.
+ */
+import { type Exposure, exposures } from '../access/permissions.ts'
+import type { Role } from '../access/principal.ts'
+import type { Column, Model, Relation, Table } from './model.ts'
+import { type Predicate, parsePredicate, type Shape } from './predicate.ts'
+
+export interface VisibleTable {
+  readonly table: Table
+  readonly columns: ReadonlyMap<string, Column>
+  readonly relations: ReadonlyMap<string, Relation>
+  readonly filter: Predicate
+  readonly aggregate: boolean
+  /** The most rows one list returns. */
+  readonly limit: number
+  /** Columns whose reading is a retrieval for this role; empty for people. */
+  readonly retrieval: ReadonlySet<string>
+  /** The column with the session's id, where `retrieval` has any. */
+  readonly sessionColumn: string
+}
+
+export interface RoleView {
+  readonly role: Role
+  readonly model: Model
+  readonly tables: ReadonlyMap<string, VisibleTable>
+  /** What a caller's boolean expression over this table may speak of. */
+  shape(table: string): Shape
+}
+
+/** Rows of one list where a permission sets no limit of its own. */
+export const defaultRowLimit = 1_000
+
+/** Builds what `role` sees; pure, done once per role and process. */
+export function roleView(model: Model, role: Role): RoleView {
+  const trustedShape = shapes(model, (table) => ({ columns: table.columns, relations: table.relations }))
+  const tables = new Map<string, VisibleTable>()
+  for (const [name, exposure] of Object.entries(exposures)) {
+    const table = model.get(name)
+    if (!table) throw new Error(`permissions.ts exposes ${name}, which schema.prisma does not have.`)
+    const permission = exposure.read[role]
+    if (!permission) continue
+    tables.set(name, {
+      table,
+      columns: visibleColumns(table, exposure, permission.columns),
+      relations: new Map([...table.relations].filter(([, relation]) => exposures[relation.table]?.read[role])),
+      filter: parsePredicate(permission.rows, trustedShape(name), {
+        trusted: true,
+        path: `permissions.${name}.${role}`,
+      }),
+      aggregate: permission.aggregate ?? true,
+      limit: permission.limit ?? defaultRowLimit,
+      retrieval: new Set(role === 'consumer' ? exposure.retrieval?.columns : []),
+      sessionColumn: exposure.retrieval?.session ?? 'id',
+    })
+  }
+  const callerShape = shapes(model, (table) => tables.get(table.name) ?? { columns: new Map(), relations: new Map() })
+  return { role, model, tables, shape: callerShape }
+}
+
+function visibleColumns(table: Table, exposure: Exposure, wanted: '*' | readonly string[]): Map<string, Column> {
+  const hidden = new Set(exposure.hidden)
+  const names = wanted === '*' ? [...table.columns.keys()].filter((name) => !hidden.has(name)) : wanted
+  return new Map(
+    names.map((name) => {
+      const column = table.columns.get(name)
+      if (!column || hidden.has(name))
+        throw new Error(`permissions.ts names ${table.name}.${name}, which cannot be shown.`)
+      return [name, column]
+    }),
+  )
+}
+
+function shapes(
+  model: Model,
+  see: (table: Table) => { columns: ReadonlyMap<string, Column>; relations: ReadonlyMap<string, Relation> },
+): (name: string) => Shape {
+  const made = new Map<string, Shape>()
+  const shape = (name: string): Shape => {
+    const existing = made.get(name)
+    if (existing) return existing
+    const { columns, relations } = see(model.get(name) as Table)
+    const created: Shape = {
+      name,
+      columns: new Map([...columns].filter(([, column]) => column.type !== 'bytea')),
+      relations: new Map([...relations].map(([key, relation]) => [key, () => shape(relation.table)])),
+    }
+    made.set(name, created)
+    return created
+  }
+  return shape
+}
