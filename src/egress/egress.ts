@@ -1,0 +1,391 @@
+/**
+ * The one way out to the network. Webhooks, connectors and whatever else calls a
+ * third party go through `request`, so one place decides which addresses may be
+ * dialled, how long each phase may take and how much may come back.
+ */
+import diagnostics from 'node:diagnostics_channel'
+import type net from 'node:net'
+import { promisify } from 'node:util'
+import { brotliDecompress, gunzip, inflate, zstdDecompress } from 'node:zlib'
+import { Agent, type Dispatcher } from 'undici'
+import { messageOf } from '../errors.ts'
+import { createAddressPolicy } from './addresses.ts'
+import { codeOf, type Dialled, dial, type Resolve, resolveBySystem } from './dial.ts'
+import { EgressError, type EgressPhases } from './errors.ts'
+
+export type { Resolve } from './dial.ts'
+export { EgressError, type EgressErrorClass, type EgressPhases } from './errors.ts'
+
+export interface EgressOptions {
+  /** Networks that may be called although they are not public: CIDRs or addresses. Plain http is possible there. */
+  readonly allow: readonly string[]
+  /** Plain http to public addresses too. @default false */
+  readonly allowHttp?: boolean
+  /** How names are resolved. @default the system's resolver */
+  readonly resolve?: Resolve
+  /** Deadlines in milliseconds. @default dns 5000, connect 10000, tls 10000 */
+  readonly deadlines?: { readonly dns?: number; readonly connect?: number; readonly tls?: number }
+  /** PEM certificates that are trusted beside the system's. */
+  readonly ca?: string
+}
+
+export interface EgressRequest {
+  /** @default GET */
+  readonly method?: string
+  readonly url: string | URL
+  readonly headers?: Readonly<Record<string, string>>
+  readonly body?: string | Uint8Array
+  /** For everything together: name, connection, sending, the whole answer. @default 20000 */
+  readonly timeoutMs?: number
+  /** Largest body after decompression. @default 1 MiB */
+  readonly maxResponseBytes?: number
+  /** What happens to a larger body: `fail` throws `response_too_large`; `truncate` keeps its start and ends the connection. @default fail */
+  readonly overflow?: 'fail' | 'truncate'
+  readonly signal?: AbortSignal
+  /** When given, only these hosts may be called: `api.example.com` (the protocol's own port) or `api.example.com:8443`. */
+  readonly allowedHosts?: readonly string[]
+}
+
+export interface EgressResponse {
+  readonly status: number
+  /** Names in lower case; several values of one name are joined by ", ". */
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: Buffer
+  /** The body is only the start of what was sent. */
+  readonly truncated: boolean
+  /** The address that was dialled. */
+  readonly address: string
+  readonly phases: EgressPhases
+}
+
+export interface Egress {
+  /**
+   * Makes one call. Redirects are answers like any other: nothing is followed.
+   *
+   * @throws EgressError that says in which phase it failed, and whether it was refused.
+   */
+  request(request: EgressRequest): Promise<EgressResponse>
+  /** Ends kept connections; calls that run fail. */
+  close(): Promise<void>
+}
+
+/** Larger heads are refused: the field's usual bound. */
+const maxHeadBytes = 16 * 1024
+/** Below the 5 s after which Node and many servers close an idle connection, so that a call seldom meets a closing one. */
+const keepAliveMs = 4000
+const mebibyte = 1024 * 1024
+
+/** Set by the connection itself, or able to change who is asked or how the message is framed. */
+const ownHeaders = new Set([
+  'accept-encoding',
+  'connection',
+  'content-length',
+  'expect',
+  'host',
+  'keep-alive',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+])
+
+const methods = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
+
+/**
+ * @example
+ * const egress = createEgress({ allow: config.EGRESS_ALLOW })
+ * const { status } = await egress.request({ method: 'POST', url: 'https://example.com/hook', body: '{}' })
+ * await egress.close()
+ */
+export function createEgress({
+  allow,
+  allowHttp = false,
+  resolve = resolveBySystem,
+  deadlines,
+  ca,
+}: EgressOptions): Egress {
+  const dialOptions = {
+    judge: createAddressPolicy(allow),
+    resolve,
+    allowHttp,
+    deadlines: { dns: 5000, connect: 10_000, tls: 10_000, ...deadlines },
+    ca,
+  }
+  /** How each open connection came to be, and whether a call has used it. */
+  const connections = new WeakMap<object, { readonly dialled: Dialled; isNew: boolean }>()
+  const agent = new Agent({
+    connect(options, callback) {
+      const { protocol, hostname } = options
+      const port = Number(options.port) || (protocol === 'https:' ? 443 : 80)
+      dial({ protocol, hostname, port }, dialOptions).then(
+        (dialled) => {
+          connections.set(dialled.socket, { dialled, isNew: true })
+          callback(null, dialled.socket)
+        },
+        (error) => callback(error, null),
+      )
+    },
+    allowH2: false,
+    keepAliveTimeout: keepAliveMs,
+    keepAliveMaxTimeout: 60_000,
+    maxHeaderSize: maxHeadBytes,
+    // Each call has its own deadline, which covers these phases too.
+    headersTimeout: 0,
+    bodyTimeout: 0,
+  })
+
+  // undici says on this channel which socket carries a request, in the same
+  // turn in which the request's handler is started.
+  let starting: Call | undefined
+  const onSendHeaders = (message: unknown) => {
+    const call = starting
+    starting = undefined
+    if (!call) return
+    const { socket } = message as { readonly socket: net.Socket }
+    const connection = connections.get(socket)
+    if (!connection) return
+    call.carriedBy(connection.dialled, connection.isNew)
+    connection.isNew = false
+  }
+  diagnostics.subscribe('undici:client:sendHeaders', onSendHeaders)
+
+  return {
+    async request(request) {
+      const url = checkedUrl(request)
+      const method = (request.method ?? 'GET').toUpperCase()
+      if (!methods.has(method)) throw new EgressError('blocked', `The method ${method} cannot be used.`)
+      const call = new Call(request, url)
+      try {
+        agent.dispatch(
+          {
+            origin: url.origin,
+            path: `${url.pathname}${url.search}`,
+            method: method as Dispatcher.HttpMethod,
+            headers: outgoingHeaders(request.headers),
+            body: request.body ?? null,
+          },
+          call.handler(() => {
+            starting = call
+          }),
+        )
+      } catch (cause) {
+        // A header or path that cannot be sent.
+        call.fail(new EgressError('protocol', `The request cannot be sent: ${messageOf(cause)}.`, { cause }))
+      }
+      return call.answer()
+    },
+    async close() {
+      diagnostics.unsubscribe('undici:client:sendHeaders', onSendHeaders)
+      await agent.destroy()
+    },
+  }
+}
+
+/**
+ * One request on its way.
+ *
+ * It waits (no controller: the connection is being opened), runs (controller),
+ * and is settled once, by the whole answer, by a failure, or by its deadline.
+ * What undici reports after that is ignored; a request that only then gets its
+ * connection is aborted before a byte is sent.
+ */
+class Call {
+  readonly #settled = Promise.withResolvers<EgressResponse>()
+  readonly #start = performance.now()
+  readonly #limit: number
+  readonly #truncate: boolean
+  readonly #signal: AbortSignal | undefined
+  readonly #timeout: NodeJS.Timeout
+  readonly #hostname: string
+  #done = false
+  #controller: Dispatcher.DispatchController | undefined
+  #dialled: Dialled | undefined
+  #isNewConnection = false
+  #status = 0
+  #headers: Record<string, string> = {}
+  #firstByte: number | undefined
+  #chunks: Buffer[] = []
+  #size = 0
+
+  constructor({ timeoutMs = 20_000, maxResponseBytes = mebibyte, overflow = 'fail', signal }: EgressRequest, url: URL) {
+    this.#limit = maxResponseBytes
+    this.#truncate = overflow === 'truncate'
+    this.#hostname = url.hostname
+    this.#signal = signal
+    this.#timeout = setTimeout(() => this.fail(this.#late(timeoutMs)), timeoutMs)
+    signal?.addEventListener('abort', this.#onAbort)
+    if (signal?.aborted) this.#onAbort()
+  }
+
+  /** The answer, decompressed if the sender compressed it although it was asked not to. */
+  async answer(): Promise<EgressResponse> {
+    const answer = await this.#settled.promise
+    const decompress = decompressors[answer.headers['content-encoding']?.toLowerCase() ?? '']
+    if (!decompress || answer.truncated || answer.body.length === 0) return answer
+    try {
+      return { ...answer, body: await decompress(answer.body, { maxOutputLength: this.#limit }) }
+    } catch (cause) {
+      const tooLarge = codeOf(cause) === 'ERR_BUFFER_TOO_LARGE'
+      if (tooLarge && this.#truncate) return { ...answer, body: Buffer.alloc(0), truncated: true }
+      throw tooLarge ? this.#tooLarge() : this.#error('protocol', 'sent a body that cannot be decompressed', cause)
+    }
+  }
+
+  carriedBy(dialled: Dialled, isNew: boolean): void {
+    this.#dialled = dialled
+    this.#isNewConnection = isNew
+  }
+
+  fail(error: EgressError): void {
+    if (!this.#finish()) return
+    this.#settled.reject(error)
+    this.#controller?.abort(error)
+  }
+
+  handler(onStart: () => void): Dispatcher.DispatchHandler {
+    return {
+      onRequestStart: (controller) => {
+        if (this.#done) {
+          controller.abort(new Error('no longer wanted'))
+          return
+        }
+        this.#controller = controller
+        onStart()
+      },
+      onResponseStart: (_controller, status, headers) => {
+        if (status < 200) return
+        this.#firstByte = performance.now() - this.#start
+        this.#status = status
+        for (const [name, value] of Object.entries(headers)) {
+          if (value !== undefined) this.#headers[name.toLowerCase()] = Array.isArray(value) ? value.join(', ') : value
+        }
+      },
+      onResponseData: (_controller, chunk) => {
+        if (this.#done) return
+        const room = this.#limit - this.#size
+        if (chunk.length <= room) {
+          this.#size += chunk.length
+          this.#chunks.push(chunk)
+          return
+        }
+        if (!this.#truncate) return this.fail(this.#tooLarge())
+        this.#chunks.push(chunk.subarray(0, room))
+        this.#succeed({ truncated: true })
+        this.#controller?.abort(new Error('enough of the body was read'))
+      },
+      onResponseEnd: () => this.#succeed({ truncated: false }),
+      onResponseError: (_controller, cause) => {
+        if (this.#done) return
+        if (cause instanceof EgressError) return this.fail(cause)
+        if (codeOf(cause) === 'UND_ERR_HEADERS_OVERFLOW') {
+          return this.fail(
+            this.#error('response_too_large', `answered with a head of more than ${maxHeadBytes} bytes`, cause),
+          )
+        }
+        const what = codeOf(cause)?.startsWith('HPE_') ? 'did not answer in HTTP' : 'broke the connection'
+        this.fail(this.#error('protocol', `${what}: ${messageOf(cause)}`, cause))
+      },
+    }
+  }
+
+  #onAbort = () => this.fail(this.#error('timeout', 'was not waited for: the call was cancelled', this.#signal?.reason))
+
+  #succeed({ truncated }: { readonly truncated: boolean }): void {
+    if (!this.#finish()) return
+    const answer = {
+      status: this.#status,
+      headers: this.#headers,
+      body: Buffer.concat(this.#chunks),
+      truncated,
+      address: this.#dialled?.address ?? '',
+      phases: this.#phases(),
+    }
+    // undici offers the connection again one turn later. Were the answer given out
+    // before, a caller's next call would open a connection of its own.
+    setImmediate(() => setImmediate(() => this.#settled.resolve(answer)))
+  }
+
+  /** True once, for whoever settles it. */
+  #finish(): boolean {
+    if (this.#done) return false
+    this.#done = true
+    clearTimeout(this.#timeout)
+    this.#signal?.removeEventListener('abort', this.#onAbort)
+    return true
+  }
+
+  #phases(): EgressPhases {
+    const opening = this.#isNewConnection ? this.#dialled?.phases : undefined
+    return rounded({ ...opening, first_byte: this.#firstByte, total: performance.now() - this.#start })
+  }
+
+  #late(timeoutMs: number): EgressError {
+    const state = !this.#controller
+      ? 'could not be reached'
+      : this.#firstByte === undefined
+        ? 'did not answer'
+        : 'did not finish its answer'
+    return this.#error('timeout', `${state} within ${timeoutMs} ms`)
+  }
+
+  #tooLarge(): EgressError {
+    return this.#error('response_too_large', `answered with more than ${this.#limit} bytes`)
+  }
+
+  #error(errorClass: EgressError['errorClass'], what: string, cause?: unknown): EgressError {
+    return new EgressError(errorClass, `${this.#hostname} ${what}.`, {
+      cause,
+      address: this.#dialled?.address,
+      phases: this.#phases(),
+    })
+  }
+}
+
+const decompressors: Readonly<
+  Record<string, (body: Buffer, options: { readonly maxOutputLength: number }) => Promise<Buffer>>
+> = {
+  gzip: promisify(gunzip),
+  'x-gzip': promisify(gunzip),
+  deflate: promisify(inflate),
+  br: promisify(brotliDecompress),
+  zstd: promisify(zstdDecompress),
+}
+
+function checkedUrl({ url: given, allowedHosts }: EgressRequest): URL {
+  const url = URL.parse(String(given))
+  if (!url) throw new EgressError('blocked', 'The URL cannot be read. It should look like https://example.com/path.')
+  if (url.protocol !== 'https:' && url.protocol !== 'http:') {
+    throw new EgressError('blocked', `Only https can be called, not ${url.protocol.slice(0, -1)}.`)
+  }
+  if (url.username || url.password) {
+    throw new EgressError('blocked', 'The URL must not hold a user name or password; send them in a header.')
+  }
+  const port = url.port || (url.protocol === 'https:' ? '443' : '80')
+  const isNamed = (allowed: string) => allowed === url.host || allowed === `${url.hostname}:${port}`
+  if (allowedHosts && !allowedHosts.some((host) => isNamed(host.toLowerCase()))) {
+    throw new EgressError(
+      'blocked',
+      `${url.host} is not among the hosts that may be called (${allowedHosts.join(', ') || 'none'}).`,
+    )
+  }
+  return url
+}
+
+function outgoingHeaders(given: Readonly<Record<string, string>> = {}): Record<string, string> {
+  const headers: Record<string, string> = { 'accept-encoding': 'identity' }
+  for (const [name, value] of Object.entries(given)) {
+    const lower = name.toLowerCase()
+    if (!ownHeaders.has(lower)) headers[lower] = value
+  }
+  headers['user-agent'] ??= 'Sluice/1'
+  return headers
+}
+
+/** To a hundredth of a millisecond; absent phases stay absent. */
+function rounded(phases: EgressPhases): EgressPhases {
+  return Object.fromEntries(
+    Object.entries(phases).flatMap(([name, ms]) => (ms === undefined ? [] : [[name, Math.round(ms * 100) / 100]])),
+  )
+}
