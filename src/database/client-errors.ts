@@ -1,0 +1,47 @@
+/** Postgres errors that a client's input caused, told as such. */
+import { SluiceError } from '../errors.ts'
+
+interface PostgresError {
+  readonly code: string
+  readonly message: string
+  readonly detail?: string
+  readonly constraint?: string
+}
+
+/** By SQLSTATE; source: PostgreSQL manual, appendix A. */
+const told: Readonly<Record<string, (error: PostgresError) => SluiceError>> = {
+  '22P02': (error) => new SluiceError('VALIDATION_FAILED', `A value cannot be read: ${error.message}.`),
+  '22P05': () => textWithNul(),
+  '22021': () => textWithNul(),
+  '22003': (error) => new SluiceError('VALIDATION_FAILED', `A number is out of range: ${error.message}.`),
+  '22007': (error) => new SluiceError('VALIDATION_FAILED', `A date or time cannot be read: ${error.message}.`),
+  '22008': (error) => new SluiceError('VALIDATION_FAILED', `A date or time is out of range: ${error.message}.`),
+  '2201B': (error) => new SluiceError('VALIDATION_FAILED', `A regular expression cannot be read: ${error.message}.`),
+  '22025': (error) => new SluiceError('VALIDATION_FAILED', `A pattern cannot be read: ${error.message}.`),
+  '22019': (error) => new SluiceError('VALIDATION_FAILED', `A pattern cannot be read: ${error.message}.`),
+  '23505': (error) => new SluiceError('CONFLICT', `There is already such a row (${error.constraint ?? 'unique key'}).`),
+  '23503': (error) =>
+    new SluiceError(
+      'CONFLICT',
+      `A row that this one refers to does not exist, or is still referred to (${error.constraint ?? 'foreign key'}).`,
+    ),
+  '23514': (error) => new SluiceError('VALIDATION_FAILED', `The row breaks a rule (${error.constraint ?? 'check'}).`),
+  '23502': (error) => new SluiceError('VALIDATION_FAILED', `A required column is missing: ${error.message}.`),
+  '54000': (error) => new SluiceError('TOO_LARGE', `The request is too large for the database: ${error.message}.`),
+  '54001': () => new SluiceError('TOO_LARGE', 'The request nests too deeply for the database; make it simpler.'),
+  '57014': () => new SluiceError('UNAVAILABLE', 'The request took too long and was stopped; ask for less at once.'),
+}
+
+/** The error to show for `error`, or null when it is not of the client's making. */
+export function clientError(error: unknown): SluiceError | null {
+  if (error instanceof SluiceError) return error
+  if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') return null
+  return told[error.code]?.(error as unknown as PostgresError) ?? null
+}
+
+function textWithNul(): SluiceError {
+  return new SluiceError(
+    'VALIDATION_FAILED',
+    'A text holds the character U+0000 (\\u0000) or an unpaired surrogate, which PostgreSQL cannot store. Remove it.',
+  )
+}

@@ -1,0 +1,47 @@
+/** What an event source may submit, and the fingerprint by which a repeated submission is known. */
+import { createHash } from 'node:crypto'
+import { z } from 'zod'
+import { SluiceError } from '../errors.ts'
+
+const jsonObject = z.record(z.string(), z.unknown())
+
+const submissionSchema = z.strictObject({
+  id: z.uuid({ message: 'must be a UUID; it makes the submission idempotent' }).optional(),
+  team: z.string().min(1).max(200),
+  flow: z.string().min(1).max(200),
+  kind: z.enum(['application', 'booking']).default('application'),
+  data: jsonObject,
+  payment_id: z.string().max(200).nullish(),
+  config: jsonObject.nullish(),
+  schema_url: z.url().max(2_000).nullish(),
+})
+
+export type Submission = z.infer<typeof submissionSchema>
+
+/** @throws SluiceError VALIDATION_FAILED naming each field that is wrong. */
+export function parseSubmission(input: unknown): Submission {
+  const parsed = submissionSchema.safeParse(input)
+  if (parsed.success) return { ...parsed.data, ...(parsed.data.id ? { id: parsed.data.id.toLowerCase() } : {}) }
+  const issues = parsed.error.issues.map((issue) => ({
+    path: ['object', ...issue.path].join('.'),
+    message: issue.message,
+  }))
+  throw new SluiceError('VALIDATION_FAILED', issues.map(({ path, message }) => `${path}: ${message}`).join('; '), {
+    path: issues[0]?.path,
+    details: { issues },
+  })
+}
+
+/** SHA-256 over the submission with its keys in order: equal content, equal hash, however it was written. */
+export function contentHash({ id: _, ...content }: Submission): Buffer {
+  return createHash('sha256').update(canonicalJson(content)).digest()
+}
+
+function canonicalJson(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null'
+  const entries = Object.entries(value)
+    .filter(([, item]) => item !== undefined && item !== null)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+  return `{${entries.map(([key, item]) => `${JSON.stringify(key)}:${canonicalJson(item)}`).join(',')}}`
+}
