@@ -3,11 +3,11 @@
 /** What permissions test, by Hasura's names: `x-hasura-team-ids` and so on. */
 export type SessionVariables = Readonly<Record<string, string | readonly string[] | null>>
 
-export const roles = ['admin', 'editor', 'viewer', 'consumer', 'source'] as const
+export const roles = ['admin', 'editor', 'viewer', 'consumer', 'source', 'anonymous'] as const
 export type Role = (typeof roles)[number]
 
 export interface Principal {
-  readonly kind: 'credential' | 'person' | 'connection' | 'system'
+  readonly kind: 'credential' | 'person' | 'connection' | 'system' | 'anonymous'
   /** Id of the credential, user or connection. */
   readonly id: string
   readonly role: Role
@@ -17,4 +17,15 @@ export interface Principal {
   readonly integrationId: string | null
   /** When the token ends; a socket is closed then. */
   readonly expiresAt: Date | null
+}
+
+/** Who has not said who they are: sees no table, may sign in. */
+export const anonymous: Principal = {
+  kind: 'anonymous',
+  id: 'anonymous',
+  role: 'anonymous',
+  variables: {},
+  teamId: null,
+  integrationId: null,
+  expiresAt: null,
 }

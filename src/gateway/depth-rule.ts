@@ -1,0 +1,94 @@
+/** A validation rule that caps how deep selections nest and how many root fields an operation has. */
+import {
+  type ASTVisitor,
+  type FragmentDefinitionNode,
+  GraphQLError,
+  Kind,
+  type SelectionSetNode,
+  type ValidationContext,
+} from 'graphql'
+
+export function depthRule({ depth, rootFields }: { readonly depth: number; readonly rootFields: number }) {
+  return (context: ValidationContext): ASTVisitor => ({
+    OperationDefinition(operation) {
+      const measured = measure(operation.selectionSet, context, new Map(), new Set())
+      // Introspection is deep by nature and cheap: it is answered from memory.
+      if (measured.depth > depth && !measured.introspection) {
+        context.reportError(
+          new GraphQLError(
+            `The operation nests ${measured.depth} levels deep; at most ${depth} are allowed. Ask in several operations.`,
+            {
+              nodes: [operation],
+              extensions: { code: 'LIMIT_DEPTH' },
+            },
+          ),
+        )
+      }
+      if (measured.roots > rootFields) {
+        context.reportError(
+          new GraphQLError(
+            `The operation has ${measured.roots} root fields; at most ${rootFields} are allowed. Ask in several operations.`,
+            {
+              nodes: [operation],
+              extensions: { code: 'LIMIT_ROOT_FIELDS' },
+            },
+          ),
+        )
+      }
+    },
+  })
+}
+
+interface Measured {
+  readonly depth: number
+  readonly roots: number
+  /** Every root field is `__schema`, `__type` or `__typename`. */
+  readonly introspection: boolean
+}
+
+function measure(
+  set: SelectionSetNode,
+  context: ValidationContext,
+  known: Map<string, Measured>,
+  open: Set<string>,
+): Measured {
+  let depth = 0
+  let roots = 0
+  let introspection = true
+  for (const selection of set.selections) {
+    if (selection.kind === Kind.FIELD) {
+      roots += 1
+      if (!selection.name.value.startsWith('__')) introspection = false
+      const below = selection.selectionSet ? measure(selection.selectionSet, context, known, open).depth : 0
+      depth = Math.max(depth, 1 + below)
+      continue
+    }
+    const inner =
+      selection.kind === Kind.INLINE_FRAGMENT
+        ? measure(selection.selectionSet, context, known, open)
+        : measureFragment(context.getFragment(selection.name.value), context, known, open)
+    depth = Math.max(depth, inner.depth)
+    roots += inner.roots
+    introspection &&= inner.introspection
+  }
+  return { depth, roots, introspection }
+}
+
+/** Each fragment once; one that contains itself is reported by another rule. */
+function measureFragment(
+  fragment: FragmentDefinitionNode | null | undefined,
+  context: ValidationContext,
+  known: Map<string, Measured>,
+  open: Set<string>,
+): Measured {
+  const name = fragment?.name.value ?? ''
+  const nothing = { depth: 0, roots: 0, introspection: true }
+  if (!fragment || open.has(name)) return nothing
+  const measured = known.get(name)
+  if (measured) return measured
+  open.add(name)
+  const result = measure(fragment.selectionSet, context, known, open)
+  open.delete(name)
+  known.set(name, result)
+  return result
+}

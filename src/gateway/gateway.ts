@@ -1,0 +1,169 @@
+/** The gateway process: HTTP, GraphQL on its transports, and tokens. */
+import { randomUUID } from 'node:crypto'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { createAuthenticator } from '../access/authenticate.ts'
+import { createCredentialVerifier } from '../access/credentials.ts'
+import { verifyPassword } from '../access/people.ts'
+import type { Sealer } from '../access/seal.ts'
+import { createTokens } from '../access/tokens.ts'
+import type { Config } from '../config.ts'
+import type { Database } from '../database/database.ts'
+import { SluiceError } from '../errors.ts'
+import { openChangeFeed } from '../live/change-feed.ts'
+import { createLiveQueries } from '../live/live-queries.ts'
+import { createPoker } from '../live/poke.ts'
+import type { Log } from '../log.ts'
+import { submitSession } from '../sessions/submit.ts'
+import { createEngine } from './engine.ts'
+import { createGraphQLHttp } from './graphql-http.ts'
+import { openGraphQLSocket } from './graphql-socket.ts'
+import { createTokenEndpoint } from './oauth.ts'
+import { Operations } from './operation.ts'
+import { replyGraphQLError, replyJson } from './reply.ts'
+import { createRoleSchemas } from './role-schemas.ts'
+
+export interface GatewayOptions {
+  readonly config: Config
+  readonly database: Database
+  readonly sealer: Sealer
+  readonly log: Log
+}
+
+export interface Gateway {
+  /** `http://host:port`, with the port it really got. */
+  readonly url: string
+  close(): Promise<void>
+}
+
+/** @throws SluiceError CONFIGURATION when the port is taken. */
+export async function startGateway({ config, database, sealer, log }: GatewayOptions): Promise<Gateway> {
+  const feed = await openChangeFeed({ pool: database.pool, url: config.DATABASE_URL, log })
+  const poker = createPoker({ pool: database.pool, channels: ['sluice_changes', 'sluice_deliveries'], log })
+  const liveQueries = createLiveQueries({ feed, log })
+  const tokens = await createTokens({ database, sealer, issuer: config.PUBLIC_URL, seconds: config.TOKEN_SECONDS })
+  const credentials = createCredentialVerifier(database, config.SLUICE_ENVIRONMENT)
+  const authenticator = createAuthenticator({ tokens, credentials })
+  const engine = createEngine({
+    database,
+    liveQueries,
+    retentionAfterRetrievalDays: config.RETENTION_AFTER_RETRIEVAL_DAYS,
+  })
+  const committed = () => {
+    feed.poke()
+    poker.poke()
+  }
+  const schemas = createRoleSchemas({
+    sessions: {
+      async submit(object, { principal }) {
+        const result = await submitSession(object, { database, principal, retentionDays: config.RETENTION_DAYS })
+        if (result.created) committed()
+        return result
+      },
+    },
+    people: {
+      async signIn(email, password) {
+        const principal = await verifyPassword(database, email, password)
+        const { token, expiresIn } = await tokens.issue(principal)
+        return { token, expires_in: expiresIn, role: principal.role }
+      },
+    },
+  })
+  const shared = {
+    schemas,
+    operations: new Operations(),
+    engine,
+    authenticator,
+    maxBodyBytes: config.MAX_BODY_BYTES,
+    log,
+  }
+  const graphql = createGraphQLHttp(shared)
+  const token = createTokenEndpoint({ credentials, tokens })
+
+  const route = async (request: IncomingMessage, response: ServerResponse, requestId: string): Promise<void> => {
+    const path = new URL(request.url ?? '/', 'http://localhost').pathname
+    allowOrigins(response)
+    response.setHeader('x-request-id', requestId)
+    if (request.method === 'OPTIONS') {
+      response.writeHead(204).end()
+    } else if (path === '/graphql') {
+      await graphql(request, response, { requestId, address: request.socket.remoteAddress ?? null })
+    } else if (path === '/oauth/token') {
+      if (request.method === 'POST') await token(request, response)
+      else replyJson(response, 405, { error: 'invalid_request', error_description: 'Use POST.' }, { allow: 'POST' })
+    } else if (path === '/.well-known/jwks.json') {
+      replyJson(response, 200, tokens.jwks, { 'cache-control': 'public, max-age=300' })
+    } else if (path === '/healthz') {
+      await database.pool.query('select 1')
+      replyJson(response, 200, { status: 'ok' })
+    } else if (path === '/') {
+      response.writeHead(302, { location: '/graphql' }).end()
+    } else {
+      replyJson(response, 404, {
+        errors: [
+          { message: `There is nothing at ${path}. GraphQL is at /graphql.`, extensions: { code: 'NOT_FOUND' } },
+        ],
+      })
+    }
+  }
+
+  const server = createServer({ requestTimeout: 60_000, headersTimeout: 20_000 }, (request, response) => {
+    const requestId = randomUUID()
+    route(request, response, requestId).catch((error) => {
+      log.error({ err: error, requestId, path: request.url }, 'a request failed')
+      if (response.headersSent) return response.destroy()
+      const message = `Something went wrong on our side. Tell the operator this request id: ${requestId}.`
+      replyGraphQLError(response, new SluiceError('INTERNAL', message))
+    })
+  })
+  const socket = openGraphQLSocket({ ...shared, server })
+  const url = await listen(server, config)
+  log.info({ url }, 'the gateway is ready')
+
+  return {
+    url,
+    async close() {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+      await socket.close()
+      liveQueries.close()
+      server.closeIdleConnections()
+      const patience = setTimeout(() => server.closeAllConnections(), 5_000)
+      await closed
+      clearTimeout(patience)
+      await feed.close()
+      await poker.close()
+    },
+  }
+}
+
+/** Tokens travel in a header and never in a cookie, so any page may call: what it can do is what its token can do. */
+function allowOrigins(response: ServerResponse): void {
+  response.setHeader('access-control-allow-origin', '*')
+  response.setHeader('access-control-allow-methods', 'GET, POST, OPTIONS')
+  response.setHeader('access-control-allow-headers', 'authorization, content-type, x-hasura-role')
+  response.setHeader('access-control-max-age', '600')
+  response.setHeader('x-content-type-options', 'nosniff')
+}
+
+async function listen(
+  server: import('node:http').Server,
+  { GATEWAY_HOST: host, GATEWAY_PORT: port }: Config,
+): Promise<string> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      reject(
+        error.code === 'EADDRINUSE'
+          ? new SluiceError(
+              'CONFIGURATION',
+              `Port ${port} is taken by another program. Set GATEWAY_PORT to a free one.`,
+              { cause: error },
+            )
+          : error,
+      )
+    })
+    server.listen(port, host, resolve)
+  })
+  const address = server.address() as AddressInfo
+  const shownHost = host === '0.0.0.0' || host === '::' ? 'localhost' : host.includes(':') ? `[${host}]` : host
+  return `http://${shownHost}:${address.port}`
+}

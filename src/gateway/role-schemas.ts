@@ -1,0 +1,52 @@
+/** The GraphQL schema of each role: what a role cannot use is not in it. */
+import { type GraphQLSchema, lexicographicSortSchema, printSchema } from 'graphql'
+import type { Role } from '../access/principal.ts'
+import { addSessionActions, type SessionActions } from '../sessions/schema.ts'
+import { createBuilder } from '../tables/builder.ts'
+import { type Model, readModel } from '../tables/model.ts'
+import { type RoleView, roleView } from '../tables/role-view.ts'
+import { addTables } from '../tables/schema.ts'
+import { addPeopleActions, type PeopleActions } from './people-schema.ts'
+
+export interface RoleSchema {
+  readonly schema: GraphQLSchema
+  readonly view: RoleView
+}
+
+export interface Actions {
+  readonly sessions: SessionActions
+  readonly people: PeopleActions
+}
+
+export type RoleSchemas = (role: Role) => RoleSchema
+
+/** Schemas are built when a role first asks, and kept. */
+export function createRoleSchemas(actions: Actions): RoleSchemas {
+  const model = readModel()
+  const made = new Map<Role, RoleSchema>()
+  return (role) => {
+    let schema = made.get(role)
+    if (!schema) {
+      schema = buildRoleSchema(model, role, actions)
+      made.set(role, schema)
+    }
+    return schema
+  }
+}
+
+function buildRoleSchema(model: Model, role: Role, actions: Actions): RoleSchema {
+  const builder = createBuilder()
+  const view = roleView(model, role)
+  builder.queryType({})
+  if (view.tables.size > 0) builder.subscriptionType({})
+  builder.mutationType({})
+  addTables(builder, view)
+  addSessionActions(builder, role, actions.sessions)
+  addPeopleActions(builder, actions.people)
+  return { schema: builder.toSchema({ sortSchema: false }), view }
+}
+
+/** The schema of a role as SDL, sorted, for snapshots and for `schema.graphql`. */
+export function printRoleSchema(schema: GraphQLSchema): string {
+  return `${printSchema(lexicographicSortSchema(schema))}\n`
+}
