@@ -23,6 +23,7 @@ import type { Log } from '../log.ts'
 import { type Account, serverAccount } from './embedded-account.ts'
 import { type PostgresBinaries, postgresBinaries } from './embedded-binaries.ts'
 import { chooseDataHome, forgetDataHome } from './embedded-home.ts'
+import { commandOf } from './embedded-process.ts'
 
 const run = promisify(execFile)
 
@@ -54,14 +55,8 @@ export interface EmbeddedPostgres {
  */
 export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
   const { folder, log, durable } = options
-  await mkdir(folder, { recursive: true, mode: 0o711 })
-  const account = await serverAccount()
-  const binaries = await postgresBinaries(account)
-  const home = await chooseDataHome(folder, account)
-  const data = path.join(home, 'data')
-  const logFile = path.join(folder, 'postgres.log')
-  const place: Place = { folder, home, data, logFile, account, binaries }
-
+  const place = await placeOf(folder)
+  const { data, logFile } = place
   await stopLeftover(place, log)
   const port = options.port === 0 ? await freePort() : options.port
   await requireFreePort(port)
@@ -78,6 +73,14 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   }
   log.debug({ port, data }, 'embedded Postgres is ready')
   return { url: url('sluice'), port, data, logFile, ended: server.ended, stop: server.stop }
+}
+
+/** Stops a server of this folder that an earlier process left behind, if there is one. */
+export async function stopLeftoverPostgres({
+  folder,
+  log,
+}: Pick<EmbeddedPostgresOptions, 'folder' | 'log'>): Promise<void> {
+  if (existsSync(folder)) await stopLeftover(await placeOf(folder), log)
 }
 
 /**
@@ -100,6 +103,14 @@ interface Place {
   /** The account the server runs under; undefined: our own. */
   readonly account: Account | undefined
   readonly binaries: PostgresBinaries
+}
+
+async function placeOf(folder: string): Promise<Place> {
+  await mkdir(folder, { recursive: true, mode: 0o711 })
+  const account = await serverAccount()
+  const binaries = await postgresBinaries(account)
+  const home = await chooseDataHome(folder, account)
+  return { folder, home, data: path.join(home, 'data'), logFile: path.join(folder, 'postgres.log'), account, binaries }
 }
 
 /** Made beside its final name and renamed, so that an interrupted first start leaves no half-made cluster. */
@@ -169,10 +180,7 @@ async function stopLeftover({ home, data, account, binaries }: Place, log: Log):
   const lockFile = path.join(data, 'postmaster.pid')
   const pid = Number((await readFile(lockFile, 'utf8').catch(() => '')).split('\n')[0])
   if (!(pid > 0)) return
-  const command = await run('ps', ['-ww', '-o', 'args=', '-p', String(pid)]).then(
-    ({ stdout }) => stdout,
-    () => '',
-  )
+  const command = (await commandOf(pid)) ?? ''
   if (!command.includes(data)) return rm(lockFile, { force: true })
   log.warn({ pid }, 'an embedded Postgres of an earlier start still runs; stopping it')
   const stop = (mode: string) =>

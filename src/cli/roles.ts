@@ -1,0 +1,59 @@
+/** The two kinds of process of a deployment. Any number of each may run over one database. */
+import { createSealer, type Sealer } from '../access/seal.ts'
+import { type Config, readConfig } from '../config.ts'
+import { type Database, openDatabase } from '../database/database.ts'
+import { createFileStore, type FileStore } from '../files/store.ts'
+import { createLog, type Log } from '../log.ts'
+import { migrateDatabase } from './migrate.ts'
+import { stopRequest } from './stop-request.ts'
+
+const gatewayModule = '../gateway/gateway.ts'
+const workerModule = '../worker/worker.ts'
+
+type Env = Readonly<Record<string, string | undefined>>
+
+/** What both roles are built from. */
+export interface Parts {
+  readonly config: Config
+  readonly database: Database
+  readonly sealer: Sealer
+  readonly files: FileStore
+  readonly log: Log
+}
+
+/** Serves until it is asked to stop. */
+export function runGateway(env: Env): Promise<void> {
+  return runRole('gateway', env, async (parts) => (await import(gatewayModule)).startGateway(parts))
+}
+
+/** Works until it is asked to stop. */
+export function runWorker(env: Env): Promise<void> {
+  return runRole('worker', env, async (parts) => (await import(workerModule)).startWorker(parts))
+}
+
+async function runRole(
+  name: string,
+  env: Env,
+  startRole: (parts: Parts) => Promise<{ readonly url?: string; close(): Promise<void> }>,
+): Promise<void> {
+  // From the first moment on: a stop that comes during the start is obeyed right after it.
+  const stop = stopRequest()
+  const config = readConfig(env)
+  const log = createLog({ name, level: config.LOG_LEVEL })
+  await migrateDatabase(config.DATABASE_URL)
+  const { DATABASE_URL: url, DATABASE_POOL_SIZE: poolSize } = config
+  const database = openDatabase({ url, poolSize, log, applicationName: `sluice ${name}` })
+  try {
+    const sealer = createSealer(config.SLUICE_SECRET_KEY)
+    const role = await startRole({ config, database, sealer, files: createFileStore(config), log })
+    log.info({ url: role.url }, `${name} is ready`)
+    process.send?.({ type: 'ready', url: role.url })
+    log.info({ reason: await stop.requested }, `${name} stops`)
+    await role.close()
+  } finally {
+    await database.close()
+    stop.dispose()
+  }
+  // A timer or socket that a library forgot may not keep the process.
+  process.exit()
+}
