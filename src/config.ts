@@ -57,6 +57,9 @@ const schema = z.object({
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
 })
 
+/** Names of all these variables; `.env.example` explains each. */
+export const configNames: readonly string[] = Object.keys(schema.shape)
+
 export type Config = Readonly<z.infer<typeof schema>> & { readonly PUBLIC_URL: string }
 
 /**
