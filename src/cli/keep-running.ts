@@ -21,6 +21,7 @@ export interface KeepRunningOptions {
   readonly env: NodeJS.ProcessEnv
   /** Gets every line that it writes. */
   readonly logFile: string
+  /** Gets every line from the time it is ready; what came before is passed on then. */
   readonly onLine: (line: string) => void
   /** Told after each unasked end that leads to a new start. */
   readonly onRestart: (reason: string) => void
@@ -79,6 +80,7 @@ export function keepRunning(options: KeepRunningOptions): KeptProcess {
     }
     child.on('message', (message: Partial<ReadyMessage>) => {
       if (message.type !== 'ready') return
+      if (!wasReady) for (const line of lastLines) onLine(line)
       wasReady = true
       ready.resolve({ type: 'ready', url: message.url })
     })
@@ -110,7 +112,7 @@ export function keepRunning(options: KeepRunningOptions): KeptProcess {
     log.write(`${line}\n`)
     lastLines.push(line)
     if (lastLines.length > keptLines) lastLines.shift()
-    onLine(line)
+    if (wasReady) onLine(line)
   }
 
   run()
