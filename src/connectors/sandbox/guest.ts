@@ -1,0 +1,395 @@
+/**
+ * Runs inside the sandbox: takes a bundle and runs from standard input, calls
+ * the connector, and speaks for it on standard output. It is sent to Deno as
+ * one file of plain JavaScript, so it imports types only.
+ *
+ * The connector runs in this very realm and may change any built-in object, so
+ * everything the channel needs is taken before the bundle is loaded, methods
+ * are called through `uncurried` and never through a prototype, messages have
+ * no prototype, and the token exists only in this closure. All globals beside
+ * the language and a few harmless ones are deleted: `Deno`, `process`, `fetch`,
+ * `Worker`, `WebAssembly` and 200 more. Deno starts with code generation from
+ * strings switched off, so nothing that imports can be made at run time.
+ */
+import type { AnswerMessage, LoadMessage, LogLevel, RequestAnswer, RunMessage } from './protocol.ts'
+
+interface DenoStream {
+  read(into: Uint8Array): Promise<number | null>
+  writeSync(from: Uint8Array): number
+}
+type Reader = Pick<DenoStream, 'read'>
+type Writer = Pick<DenoStream, 'writeSync'>
+
+declare const Deno: { readonly stdin: Reader; readonly stdout: Writer; exit(code: number): never }
+
+const kept = new Set<PropertyKey>([
+  // The language. Not among it: eval, Atomics and SharedArrayBuffer (they block), WebAssembly.
+  ...['Object', 'Function', 'Array', 'Number', 'Boolean', 'String', 'Symbol', 'BigInt', 'Date', 'Promise', 'RegExp'],
+  ...['Error', 'AggregateError', 'EvalError', 'RangeError', 'ReferenceError', 'SyntaxError', 'TypeError', 'URIError'],
+  ...['SuppressedError', 'DisposableStack', 'AsyncDisposableStack', 'globalThis', 'JSON', 'Math', 'Intl', 'Temporal'],
+  ...['ArrayBuffer', 'DataView', 'Uint8Array', 'Int8Array', 'Uint16Array', 'Int16Array', 'Uint32Array', 'Int32Array'],
+  ...['BigUint64Array', 'BigInt64Array', 'Uint8ClampedArray', 'Float16Array', 'Float32Array', 'Float64Array'],
+  ...['Map', 'Set', 'WeakMap', 'WeakSet', 'WeakRef', 'FinalizationRegistry', 'Iterator', 'Proxy', 'Reflect'],
+  ...['parseFloat', 'parseInt', 'isFinite', 'isNaN', 'Infinity', 'NaN', 'undefined', 'escape', 'unescape'],
+  ...['decodeURI', 'decodeURIComponent', 'encodeURI', 'encodeURIComponent'],
+  // Of the web platform, what neither reaches out nor loads code.
+  ...['URL', 'URLSearchParams', 'TextEncoder', 'TextDecoder', 'atob', 'btoa', 'structuredClone', 'crypto', 'self'],
+  ...['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'queueMicrotask', 'console'],
+  ...['AbortController', 'AbortSignal', 'Event', 'EventTarget', 'DOMException'],
+])
+
+const { apply, ownKeys, deleteProperty, defineProperty } = Reflect
+const uncurried = <This, Arguments extends unknown[], Result>(
+  method: (this: This, ...parameters: Arguments) => Result,
+): ((self: This, ...parameters: Arguments) => Result) =>
+  Function.prototype.call.bind(method) as (self: This, ...parameters: Arguments) => Result
+
+const { parse, stringify } = JSON
+const { isArray } = Array
+const { create, freeze, keys } = Object
+const PlainPromise = Promise
+const PlainProxy = Proxy
+const PlainError = Error
+const PlainTypeError = TypeError
+const PlainBytes = Uint8Array
+const text = String
+const indexOf = uncurried(String.prototype.indexOf)
+const slice = uncurried(String.prototype.slice)
+const join = uncurried(Array.prototype.join as (this: unknown[], separator: string) => string)
+const subarray = uncurried(Uint8Array.prototype.subarray as (this: Uint8Array, from: number, to?: number) => Uint8Array)
+const base64 = uncurried(
+  (Uint8Array.prototype as unknown as { toBase64(): string }).toBase64 as (this: Uint8Array) => string,
+)
+const fromBase64 = (Uint8Array as unknown as { fromBase64(encoded: string): Uint8Array }).fromBase64.bind(Uint8Array)
+const byteLengthOf = uncurried(
+  Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), 'byteLength')?.get as (
+    this: Uint8Array,
+  ) => number,
+)
+const isBytes = (value: unknown): value is Uint8Array => {
+  try {
+    base64(value as Uint8Array)
+    return true
+  } catch {
+    return false
+  }
+}
+const encoder = new TextEncoder()
+const decoder = new TextDecoder()
+const encode = uncurried(TextEncoder.prototype.encode)
+const decode = uncurried(TextDecoder.prototype.decode)
+const streaming = freeze({ __proto__: null, stream: true }) as unknown as { stream: true }
+const read = Deno.stdin.read.bind(Deno.stdin)
+const writeSync = Deno.stdout.writeSync.bind(Deno.stdout)
+const exit = Deno.exit.bind(Deno)
+const toAddress = (source: string) => URL.createObjectURL(new Blob([source], { type: 'text/javascript' }))
+const forget = URL.revokeObjectURL.bind(URL)
+const listen = (globalThis as unknown as EventTarget).addEventListener.bind(globalThis) as (
+  type: string,
+  listener: (event: Event & { readonly reason?: unknown; readonly error?: unknown }) => void,
+) => void
+
+interface Call {
+  readonly resolve: (value: unknown) => void
+  readonly reject: (error: Error) => void
+}
+
+let token = ''
+let consume: ((context: unknown) => unknown) | undefined
+/** The run under way, 0 if none: one at a time. */
+let current = 0
+let logLines = 0
+let maxLogLines = 0
+let callCount = 0
+let calls: Record<number, Call | undefined> = create(null)
+let timerCount = 0
+let running: Record<number, unknown> = create(null)
+const timers = {
+  set: setTimeout.bind(globalThis) as (callback: () => void, ms?: number) => unknown,
+  clear: clearTimeout.bind(globalThis) as (timer: unknown) => void,
+}
+
+listen('unhandledrejection', (event) => {
+  event.preventDefault()
+  fail(current, `A promise was rejected and nobody handled it: ${reasonOf(event.reason)}`)
+})
+listen('error', (event) => {
+  event.preventDefault()
+  fail(current, `An error was thrown and nobody handled it: ${reasonOf(event.error)}`)
+})
+void main()
+
+async function main(): Promise<void> {
+  const buffer = new PlainBytes(65_536)
+  let rest = ''
+  for (;;) {
+    const size = await read(buffer)
+    // The worker is gone.
+    if (size === null) return exit(0)
+    let chunk = decode(decoder, subarray(buffer, 0, size), streaming)
+    for (let end = indexOf(chunk, '\n'); end !== -1; end = indexOf(chunk, '\n')) {
+      const line = rest + slice(chunk, 0, end)
+      rest = ''
+      chunk = slice(chunk, end + 1)
+      receive(parse(line))
+    }
+    rest += chunk
+  }
+}
+
+function receive(message: LoadMessage | RunMessage | AnswerMessage): void {
+  if (message.type === 'run') void start(message)
+  else if (message.type === 'answer') settle(message)
+  else void load(message)
+}
+
+async function load(message: LoadMessage): Promise<void> {
+  token = message.token
+  try {
+    const address = toAddress(message.bundle)
+    close()
+    const { default: connector } = await import(address)
+    forget(address)
+    const found = typeof connector === 'function' ? connector : connector?.consume
+    if (typeof found !== 'function') {
+      throw new PlainError('Its default export is neither a function nor defineConnector({ consume }).')
+    }
+    consume = typeof connector === 'function' ? found : (context) => apply(found, connector, [context])
+    send({ type: 'ready' })
+  } catch (error) {
+    send({ type: 'unloadable', message: reasonOf(error) })
+  }
+}
+
+/**
+ * Takes away what the connector shall not have. What stays becomes a plain
+ * value: Deno fills in many globals at their first use, and that code must not
+ * run after the connector could change what it stands on. Symbols stay as they
+ * are: they hold the state of `globalThis` as an event target.
+ */
+function close(): void {
+  const global = globalThis as unknown as Record<string, unknown>
+  const values = create(null)
+  for (const key of ownKeys(global)) if (typeof key !== 'symbol' && kept.has(key)) values[key] = global[key]
+  // Some load more at the first call.
+  timers.clear(timers.set(() => undefined, 0))
+  queueMicrotask(() => undefined)
+  structuredClone({ date: new Date(), map: new Map() })
+  crypto.getRandomValues(new Uint8Array(1))
+  void crypto.subtle.digest('SHA-256', new Uint8Array(1))
+  AbortSignal.timeout(1).addEventListener('abort', () => undefined)
+  new URL('https://example.org/?a=1').searchParams.get('a')
+  for (const key of ownKeys(global)) {
+    if (typeof key === 'symbol') continue
+    deleteProperty(global, key)
+    if (key in values) defineProperty(global, key, { value: values[key], writable: true, configurable: true })
+  }
+  deleteProperty(URL, 'createObjectURL')
+  deleteProperty(URL, 'revokeObjectURL')
+  const write =
+    (level: LogLevel) =>
+    (...words: unknown[]) =>
+      log(current, level, words)
+  const info = write('info')
+  const console = { log: info, info, debug: info, dir: info, trace: info, warn: write('warn'), error: write('error') }
+  const interval = setInterval.bind(globalThis)
+  const clear = (id: number) => {
+    timers.clear(running[id])
+    delete running[id]
+  }
+  const timed =
+    (arm: (callback: () => void, ms?: number) => unknown, once: boolean) =>
+    (callback: unknown, ms?: number, ...parameters: unknown[]): number => {
+      if (typeof callback !== 'function') throw new PlainTypeError('A timer needs a function.')
+      const id = ++timerCount
+      running[id] = arm(() => {
+        if (once) delete running[id]
+        apply(callback, undefined, parameters)
+      }, ms)
+      return id
+    }
+  const own = {
+    console: freeze(console),
+    setTimeout: timed(timers.set, true),
+    setInterval: timed(interval, false),
+    clearTimeout: clear,
+    clearInterval: clear,
+  }
+  for (const key of keys(own)) global[key] = own[key as keyof typeof own]
+}
+
+/** Timers end with the run. Deno's own are objects; the connector gets numbers, as on the web. */
+function stopTimers(): void {
+  for (const id of keys(running)) timers.clear(running[id as unknown as number])
+  running = create(null)
+}
+
+async function start({ run, input, maxLogLines: lines }: RunMessage): Promise<void> {
+  current = run
+  logLines = 0
+  maxLogLines = lines
+  callCount = 0
+  calls = create(null)
+  try {
+    const state = input.state as Record<string, unknown>
+    const status = await consume?.({
+      session: input.session,
+      event: freeze(input.event),
+      trip: input.trip,
+      config: input.config,
+      settings: freeze(input.settings),
+      state: guarded(state),
+      delivery: freeze(input.delivery),
+      ...capabilities(run),
+    })
+    if (run !== current) return
+    if (typeof status !== 'string') {
+      throw new PlainError(
+        `The connector returned ${shown(status)}. It must return "success", "failed" or a message in words.`,
+      )
+    }
+    send({ type: 'returned', run, status, state })
+    current = 0
+    stopTimers()
+  } catch (error) {
+    fail(run, reasonOf(error))
+  }
+}
+
+function fail(run: number, message: string): void {
+  if (run === 0 || run !== current) return
+  current = 0
+  stopTimers()
+  send({ type: 'threw', run, message: slice(message, 0, 4000) })
+}
+
+/** State of which only what the manifest declares can be changed. */
+function guarded(state: Record<string, unknown>): unknown {
+  const refuse = (key: PropertyKey) => {
+    throw new PlainError(
+      `There is no state "${text(key)}". Declare it in connector.json: {"key": "${text(key)}", "type": "INTERNAL"}.`,
+    )
+  }
+  const known = create(null)
+  for (const key of keys(state)) known[key] = true
+  const handler = {
+    __proto__: null,
+    set: (target: Record<string, unknown>, key: string, value: unknown) => {
+      if (!known[key]) refuse(key)
+      target[key] = value
+      return true
+    },
+    defineProperty: (_target: unknown, key: string) => refuse(key),
+    deleteProperty: (target: Record<string, unknown>, key: string) => {
+      if (known[key]) target[key] = null
+      return true
+    },
+    setPrototypeOf: () => false,
+    preventExtensions: () => false,
+  }
+  return new PlainProxy(state, handler as ProxyHandler<Record<string, unknown>>)
+}
+
+function capabilities(run: number): object {
+  const request = async (outgoing: Record<string, unknown>) => {
+    const { body } = outgoing
+    // Text is the body as it is; other values are sent as JSON.
+    const content =
+      body === undefined || body === null
+        ? null
+        : typeof body === 'string'
+          ? { text: body }
+          : isBytes(body)
+            ? { base64: base64(body) }
+            : { json: body }
+    const answer = (await ask(run, 'request', { ...outgoing, body: content })) as RequestAnswer
+    return { statusCode: answer.statusCode, headers: answer.headers, response: received(answer) }
+  }
+  const brief = async (outgoing: Record<string, unknown>) => {
+    const { statusCode, response } = await request(outgoing)
+    return { statusCode, response }
+  }
+  const addressOf = (url: unknown) => (typeof url === 'object' && url !== null ? (url as { url: unknown }).url : url)
+  const write = (level: LogLevel) => (message: unknown) => log(run, level, [message])
+  return {
+    request: freeze({
+      get: (url: unknown, options?: object) => brief({ ...options, method: 'GET', url: addressOf(url) }),
+      post: (url: unknown, body: unknown, options?: object) =>
+        brief({ ...options, method: 'POST', url: addressOf(url), body }),
+      send: request,
+    }),
+    mail: freeze({ send: (message: unknown) => ask(run, 'mail', message) }),
+    log: freeze({ info: write('info'), warn: write('warn'), error: write('error') }),
+  }
+}
+
+function received({ body, encoding }: RequestAnswer): unknown {
+  if (encoding === 'base64') return fromBase64(body)
+  if (encoding === 'text') return body
+  try {
+    return parse(body)
+  } catch {
+    return body
+  }
+}
+
+function ask(run: number, kind: string, argument: unknown): Promise<unknown> {
+  return new PlainPromise((resolve, reject) => {
+    if (run !== current) {
+      reject(new PlainError('The run is over: what it waited for must be awaited before it returns.'))
+      return
+    }
+    const call = ++callCount
+    calls[call] = { resolve, reject }
+    send({ type: 'call', run, call, kind, argument: argument === undefined ? null : argument })
+  })
+}
+
+function settle({ run, call, value, error }: AnswerMessage): void {
+  const waiting = calls[call]
+  if (run !== current || !waiting) return
+  calls[call] = undefined
+  if (error === null) {
+    waiting.resolve(value)
+    return
+  }
+  const thrown = new PlainError(error.message) as Error & { code: string }
+  thrown.code = error.code
+  waiting.reject(thrown)
+}
+
+function log(run: number, level: LogLevel, values: unknown[]): void {
+  if (run === 0 || run !== current || ++logLines > maxLogLines + 1) return
+  const words: string[] = []
+  for (let index = 0; index < values.length; index++) words[index] = shown(values[index])
+  // The line too many goes out empty, so that the host knows that there was more.
+  send({ type: 'log', run, level, message: logLines > maxLogLines ? '' : slice(join(words, ' '), 0, 8000) })
+}
+
+function shown(value: unknown): string {
+  if (typeof value === 'string') return value
+  if (typeof value === 'object' && value !== null && !isArray(value) && 'stack' in value) return reasonOf(value)
+  try {
+    return stringify(value) ?? text(value)
+  } catch {
+    return text(value)
+  }
+}
+
+function reasonOf(error: unknown): string {
+  try {
+    if (typeof error !== 'object' || error === null) return text(error)
+    const { name, message } = error as Error
+    return name === 'Error' || !name ? text(message) : `${text(name)}: ${text(message)}`
+  } catch {
+    return 'unknown'
+  }
+}
+
+/** Blocks while the pipe is full: a connector that writes faster than the host reads waits. */
+function send(message: object): void {
+  const body = stringify({ __proto__: null, ...message })
+  const bytes = encode(encoder, `${token} ${body}\n`)
+  const size = byteLengthOf(bytes)
+  for (let sent = 0; sent < size; ) sent += writeSync(sent === 0 ? bytes : subarray(bytes, sent))
+}

@@ -1,0 +1,85 @@
+/**
+ * What the worker (the host) and a sandboxed process (the guest) say to each
+ * other, one JSON value a line: host to guest on standard input, guest to host
+ * on standard output, there behind the process's own token and a space.
+ *
+ * The connector shares the guest's memory, so the host believes a guest nothing:
+ * every line is parsed strictly, counted against the run's limits, and means at
+ * most what this one connection may do anyway. The token only keeps text that
+ * somehow got to standard output from being taken for a message.
+ */
+import { z } from 'zod'
+
+/** First line to a new process. It answers `ready` or `unloadable`. */
+export interface LoadMessage {
+  readonly type: 'load'
+  readonly token: string
+  /** Source of the bundle. */
+  readonly bundle: string
+}
+
+export interface RunMessage {
+  readonly type: 'run'
+  /** Counts up in each process; every message about the run carries it. */
+  readonly run: number
+  readonly maxLogLines: number
+  readonly input: RunInput
+}
+
+/** To one call. `value` or `error` is null. */
+export interface AnswerMessage {
+  readonly type: 'answer'
+  readonly run: number
+  readonly call: number
+  readonly value: unknown
+  readonly error: { readonly message: string; readonly code: string } | null
+}
+
+/** The value of an answered `request`. */
+export interface RequestAnswer {
+  readonly statusCode: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string
+  /** What `body` is: bytes, text, or text that claims to be JSON. */
+  readonly encoding: 'base64' | 'text' | 'json'
+}
+
+/** What the connector is called with, in the words of the SDK. */
+export interface RunInput {
+  readonly session: unknown
+  readonly event: unknown
+  readonly trip: unknown
+  readonly config: unknown
+  readonly settings: unknown
+  /** All INTERNAL settings; one without a value is null. */
+  readonly state: Readonly<Record<string, unknown>>
+  readonly delivery: unknown
+}
+
+export const logLevels = ['info', 'warn', 'error'] as const
+export type LogLevel = (typeof logLevels)[number]
+
+const run = z.int().positive()
+
+const guestMessage = z.discriminatedUnion('type', [
+  z.strictObject({ type: z.literal('ready') }),
+  z.strictObject({ type: z.literal('unloadable'), message: z.string() }),
+  z.strictObject({ type: z.literal('call'), run, call: z.int().positive(), kind: z.string(), argument: z.json() }),
+  z.strictObject({ type: z.literal('log'), run, level: z.enum(logLevels), message: z.string() }),
+  /** The connector returned. */
+  z.strictObject({ type: z.literal('returned'), run, status: z.json(), state: z.record(z.string(), z.json()) }),
+  /** The connector threw, or returned what is no status. */
+  z.strictObject({ type: z.literal('threw'), run, message: z.string() }),
+])
+
+export type GuestMessage = z.infer<typeof guestMessage>
+
+/** Undefined for anything but a message of this process. */
+export function readGuestLine(line: string, token: string): GuestMessage | undefined {
+  if (!line.startsWith(`${token} `)) return undefined
+  try {
+    return guestMessage.parse(JSON.parse(line.slice(token.length + 1)))
+  } catch {
+    return undefined
+  }
+}
