@@ -199,7 +199,7 @@ async function passOn(
     response.end()
     return
   }
-  const stream = Readable.fromWeb(answer.body as never)
+  const stream = Readable.from(answer.body as unknown as AsyncIterable<Uint8Array>)
   stream.on('error', () => response.destroy())
   response.on('close', () => stream.destroy())
   stream.pipe(response)
