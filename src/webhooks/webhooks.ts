@@ -1,0 +1,130 @@
+/** Webhooks as editors make and change them. */
+import { z } from 'zod'
+import type { Sealer } from '../access/seal.ts'
+import type { Database } from '../database/database.ts'
+import { Prisma, type Webhook } from '../database/generated/prisma/client.ts'
+import { SluiceError } from '../errors.ts'
+import { sealWebhookSecret } from './secrets.ts'
+import { newSigningSecret, readSigningSecret } from './signing.ts'
+import { checkWebhookUrl, type UrlRules } from './url.ts'
+
+export interface WebhookParts {
+  readonly database: Database
+  readonly sealer: Sealer
+  readonly rules: UrlRules
+  /** Throws a SluiceError for a pattern that cannot be understood. */
+  readonly validatePattern: (pattern: unknown) => unknown
+}
+
+const mostJsonBytes = 8 * 1024
+
+const jsonObject = z.record(z.string(), z.json()).refine((value) => JSON.stringify(value).length <= mostJsonBytes, {
+  message: `may be ${mostJsonBytes} bytes of JSON at most`,
+})
+
+/** What can be set. `concurrency` is requests at once; `timeout_ms` is for a whole attempt. */
+const settings = z.strictObject({
+  name: z.string().trim().min(1).max(200),
+  url: z.string().min(1),
+  /** Fixed object that goes with every event. */
+  config: jsonObject.default({}),
+  pattern: jsonObject.default({}),
+  enabled: z.boolean().default(true),
+  concurrency: z.int().min(1).max(64).default(8),
+  timeout_ms: z.int().min(1000).max(30_000).default(20_000),
+})
+
+const newWebhook = settings.extend({
+  integration_id: z.uuid(),
+  /** One that the receiver already has; without it, one is made. */
+  secret: z.string().optional(),
+})
+
+export type NewWebhook = z.input<typeof newWebhook>
+
+/** Without defaults: what is left out stays as it is. */
+const changedWebhook = z.strictObject({
+  name: settings.shape.name.optional(),
+  url: settings.shape.url.optional(),
+  config: jsonObject.optional(),
+  pattern: jsonObject.optional(),
+  enabled: z.boolean().optional(),
+  concurrency: settings.shape.concurrency.unwrap().optional(),
+  timeout_ms: settings.shape.timeout_ms.unwrap().optional(),
+})
+
+export type WebhookChange = z.input<typeof changedWebhook>
+
+/**
+ * Makes a webhook and its signing secret, which is not shown again.
+ *
+ * @throws SluiceError VALIDATION_FAILED for each rule, NOT_FOUND for an unknown integration.
+ * @example
+ * const { webhook, secret } = await createWebhook(parts, {
+ *   integration_id, name: 'BOPS', url: 'https://bops.example/hooks', pattern: { team: { _eq: 'camden' } },
+ * })
+ */
+export async function createWebhook(
+  parts: WebhookParts,
+  input: NewWebhook,
+): Promise<{ readonly webhook: Webhook; readonly secret: string }> {
+  const { secret = newSigningSecret(), integration_id, ...given } = parsed(newWebhook, input)
+  readSigningSecret(secret)
+  const { prisma } = parts.database
+  const integration = await prisma.integration.findUnique({ where: { id: integration_id } })
+  if (!integration) {
+    throw new SluiceError('NOT_FOUND', `There is no integration ${integration_id}.`, { path: 'integration_id' })
+  }
+  const checked = await checkedSettings(parts, given)
+  const webhook = await prisma.webhook.create({
+    data: {
+      ...checked,
+      integration_id,
+      team_id: integration.team_id,
+      secrets: { create: { sealed: new Uint8Array(sealWebhookSecret(parts.sealer, secret)) } },
+    },
+  })
+  return { webhook, secret }
+}
+
+/**
+ * Changes what is given. A new URL, or enabling, gives a webhook that had failed or
+ * had been switched off a fresh start.
+ *
+ * @throws SluiceError as `createWebhook`.
+ */
+export async function updateWebhook(parts: WebhookParts, id: string, input: WebhookChange): Promise<Webhook> {
+  const given = parsed(changedWebhook, input)
+  const checked = await checkedSettings(parts, given)
+  const isFresh = given.url !== undefined || given.enabled === true
+  const fresh = isFresh ? { state: 'active' as const, state_reason: null, consecutive_failures: 0 } : {}
+  try {
+    return await parts.database.prisma.webhook.update({ where: { id }, data: { ...checked, ...fresh } })
+  } catch (error) {
+    if (error instanceof Prisma.PrismaClientKnownRequestError && error.code === 'P2025') {
+      throw new SluiceError('NOT_FOUND', `There is no webhook ${id}.`, { path: 'id', cause: error })
+    }
+    throw error
+  }
+}
+
+/** Deliveries of a disabled webhook are cancelled when they come due. */
+export function setWebhookEnabled(parts: WebhookParts, id: string, enabled: boolean): Promise<Webhook> {
+  return updateWebhook(parts, id, { enabled })
+}
+
+async function checkedSettings<T extends { readonly url?: string; readonly pattern?: unknown }>(
+  { rules, validatePattern }: WebhookParts,
+  given: T,
+): Promise<T> {
+  if (given.pattern !== undefined) validatePattern(given.pattern)
+  return given.url === undefined ? given : { ...given, url: await checkWebhookUrl(given.url, rules) }
+}
+
+function parsed<S extends z.ZodType>(schema: S, input: unknown): z.output<S> {
+  const result = schema.safeParse(input)
+  if (result.success) return result.data
+  const [issue] = result.error.issues
+  const path = issue?.path.join('.')
+  throw new SluiceError('VALIDATION_FAILED', `${path || 'The webhook'}: ${issue?.message ?? 'is not valid'}.`, { path })
+}
