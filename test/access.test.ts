@@ -1,0 +1,185 @@
+import { createRemoteJWKSet, decodeJwt, jwtVerify } from 'jose'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { aSession, basic, buildWorld, type World } from './ground/world.ts'
+
+let world: World
+beforeAll(async () => {
+  world = await buildWorld({ config: { MAX_BODY_BYTES: '20000' } })
+})
+afterAll(() => world?.close())
+
+function token(fields: Record<string, string>, authorization?: string): Promise<Response> {
+  return fetch(`${world.url}/oauth/token`, {
+    method: 'POST',
+    headers: authorization ? { authorization } : {},
+    body: new URLSearchParams(fields),
+  })
+}
+
+describe('POST /oauth/token', () => {
+  it('gives a short token for key and secret, by Basic or as form fields', async () => {
+    const { key, secret } = world.camden.granted.consumer
+    for (const response of [
+      await token({ grant_type: 'client_credentials' }, basic({ key, secret })),
+      await token({ grant_type: 'client_credentials', client_id: key, client_secret: secret }),
+    ]) {
+      expect(response.status).toBe(200)
+      expect(response.headers.get('cache-control')).toBe('no-store')
+      const body = (await response.json()) as { access_token: string; token_type: string; expires_in: number }
+      expect(body).toMatchObject({ token_type: 'Bearer', expires_in: 900 })
+      const { data } = await world.graphql('{ whoami { kind role integration_id } }', {
+        authorization: `Bearer ${body.access_token}`,
+      })
+      expect(data).toEqual({
+        whoami: { kind: 'credential', role: 'consumer', integration_id: world.camden.granted.id },
+      })
+    }
+  })
+
+  it('signs with a key that its JWKS publishes', async () => {
+    const response = await token({ grant_type: 'client_credentials' }, basic(world.source))
+    const { access_token } = (await response.json()) as { access_token: string }
+    const jwks = createRemoteJWKSet(new URL(`${world.url}/.well-known/jwks.json`))
+    const { protectedHeader, payload } = await jwtVerify(access_token, jwks)
+    expect(protectedHeader).toMatchObject({ alg: 'EdDSA', typ: 'at+jwt' })
+    expect(payload.sub).toBe(world.source.id)
+    expect(decodeJwt(access_token)['https://hasura.io/jwt/claims']).toMatchObject({ 'x-hasura-default-role': 'source' })
+  })
+
+  it.each([
+    ['a wrong secret', { client_secret: 'wrong' }, 401, 'invalid_client'],
+    ['an unknown grant', { grant_type: 'password' }, 400, 'unsupported_grant_type'],
+    ['a key that is none', { client_id: 'me' }, 401, 'invalid_client'],
+    ['a mistyped key', { client_id: 'sluice_test_0000000000000000_000000' }, 401, 'invalid_client'],
+  ])('refuses %s', async (_, changes, status, error) => {
+    const { key, secret } = world.camden.granted.consumer
+    const response = await token({
+      grant_type: 'client_credentials',
+      client_id: key,
+      client_secret: secret,
+      ...changes,
+    })
+    expect(response.status).toBe(status)
+    expect(await response.json()).toMatchObject({ error, error_description: expect.any(String) })
+  })
+
+  it('refuses a key of another environment by name', async () => {
+    const { newKey, newSecret } = await import('../src/access/key-format.ts')
+    const response = await token({
+      grant_type: 'client_credentials',
+      client_id: newKey('staging'),
+      client_secret: newSecret('staging'),
+    })
+    expect(response.status).toBe(401)
+    expect(await response.text()).toMatch(/of the environment \\"staging\\", this is \\"test\\"/)
+  })
+})
+
+describe('people', () => {
+  const signIn =
+    'mutation ($email: String!, $password: String!) { sign_in(email: $email, password: $password) { token role } }'
+
+  it('sign in with a password and see their own team only', async () => {
+    const { data } = await world.graphql<{ sign_in: { token: string; role: string } }>(signIn, {
+      variables: world.camden.editor,
+    })
+    expect(data.sign_in.role).toBe('editor')
+    const seen = await world.graphql('{ teams { slug } integrations { team { slug } } }', {
+      authorization: `Bearer ${data.sign_in.token}`,
+    })
+    expect(seen.data).toEqual({
+      teams: [{ slug: 'camden' }],
+      integrations: [{ team: { slug: 'camden' } }, { team: { slug: 'camden' } }],
+    })
+  })
+
+  it('who only view do not see what applicants wrote', async () => {
+    const { data } = await world.graphql<{ sign_in: { token: string } }>(signIn, { variables: world.camden.viewer })
+    const { errors } = await world.graphql('{ sessions { data } }', { authorization: `Bearer ${data.sign_in.token}` })
+    expect(errors?.[0]?.message).toMatch(/Cannot query field "data"/)
+  })
+
+  it('are not told whether the address or the password was wrong', async () => {
+    const wrong = await world.graphql(signIn, { variables: { ...world.camden.editor, password: 'not this one' } })
+    const unknown = await world.graphql(signIn, {
+      variables: { email: 'nobody@nowhere.test', password: 'not this one' },
+    })
+    expect(wrong.errors).toEqual([expect.objectContaining({ message: 'The e-mail address or the password is wrong.' })])
+    expect(unknown.errors?.[0]?.message).toBe(wrong.errors?.[0]?.message)
+  })
+})
+
+describe('the entrance', () => {
+  it.each([
+    ['no credentials', {}, /Send "Authorization: Bearer/],
+    ['a broken token', { authorization: 'Bearer nonsense' }, /access token is not valid/],
+    ['an unknown scheme', { authorization: 'Digest abc' }, /scheme "Digest" is not known/],
+    [
+      'a wrong secret',
+      { authorization: basic({ key: 'sluice_test_0000000000000000_000000', secret: 'x' }) },
+      /typing mistake/,
+    ],
+  ])('answers %s with 401 and what to send', async (_, headers, message) => {
+    const { status, errors } = await world.graphql('{ sessions { id } }', { headers })
+    expect(status).toBe(401)
+    expect(errors?.[0]).toMatchObject({
+      message: expect.stringMatching(message),
+      extensions: { code: 'UNAUTHENTICATED' },
+    })
+  })
+
+  it('refuses a body over the limit with 413, whether its size is declared or not', async () => {
+    const { errors, status } = await world.graphql(
+      'mutation ($object: submit_session_input!) { submit_session(object: $object) { id } }',
+      {
+        variables: { object: aSession(world.camden, { data: { long: 'x'.repeat(30_000) } }) },
+        authorization: basic(world.source),
+      },
+    )
+    expect(status).toBe(413)
+    expect(errors?.[0]?.message).toMatch(/larger than 20000 bytes/)
+    const endless = new ReadableStream({ pull: (controller) => controller.enqueue(new Uint8Array(10_000)) })
+    const streamed = await fetch(`${world.url}/graphql`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', authorization: basic(world.source) },
+      body: endless,
+      duplex: 'half',
+    } as RequestInit).then(
+      (response) => response.status,
+      // The gateway may hang up before the client has finished sending.
+      () => 413,
+    )
+    expect(streamed).toBe(413)
+  })
+
+  it('answers bad JSON with 400 and an unknown path with 404', async () => {
+    const authorization = basic(world.source)
+    const bad = await fetch(`${world.url}/graphql`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', authorization },
+      body: '{"query":',
+    })
+    expect(bad.status).toBe(400)
+    expect((await fetch(`${world.url}/nowhere`)).status).toBe(404)
+  })
+
+  it('shows GraphiQL to a browser without anything from elsewhere', async () => {
+    const response = await fetch(`${world.url}/graphql`, { headers: { accept: 'text/html' } })
+    const page = await response.text()
+    expect(response.status).toBe(200)
+    expect(page).toMatch(/GraphiQL|graphiql/)
+    expect(page).not.toMatch(/(src|href)="https?:/)
+  })
+
+  it("masks what is not the client's doing", async () => {
+    await world.database.pool.query('alter table trips rename to trips_away')
+    try {
+      const { errors } = await world.graphql('{ trips { id } }', {
+        authorization: basic(world.camden.granted.consumer),
+      })
+      expect(errors?.[0]?.message).toMatch(/^Something went wrong on our side. Tell the operator this request id/)
+    } finally {
+      await world.database.pool.query('alter table trips_away rename to trips')
+    }
+  })
+})
