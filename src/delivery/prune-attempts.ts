@@ -1,0 +1,38 @@
+/** Removes the attempts of deliveries that succeeded long ago. What failed stays, to be looked into. */
+import type pg from 'pg'
+import type { PruneOptions } from './prune-change-log.ts'
+
+/**
+ * Keys are UUIDv7, so "older than" is a range of the primary key, walked once
+ * from its start.
+ *
+ * @returns how many rows were removed.
+ */
+export async function pruneAttempts(pool: pg.Pool, { olderThanMs, batch = 2000 }: PruneOptions): Promise<number> {
+  const end = firstIdOf(new Date(Date.now() - olderThanMs))
+  let after = '00000000-0000-0000-0000-000000000000'
+  let removed = 0
+  for (;;) {
+    const { rows } = await pool.query<{ last: string | null; removed: number }>(
+      `with span as materialized (
+         select id, delivery_id from delivery_attempts where id > $1 and id < $2 order by id limit $3
+       ), gone as (
+         delete from delivery_attempts a using span, deliveries d
+          where a.id = span.id and d.id = span.delivery_id and d.status = 'succeeded'
+         returning a.id
+       )
+       select (select id from span order by id desc limit 1) as last, (select count(*) from gone)::int as removed`,
+      [after, end, batch],
+    )
+    removed += rows[0]?.removed ?? 0
+    const last = rows[0]?.last
+    if (!last) return removed
+    after = last
+  }
+}
+
+/** No UUIDv7 made before `at` is larger (RFC 9562, 5.7: 48 bits of milliseconds come first). */
+export function firstIdOf(at: Date): string {
+  const hex = Math.max(0, at.getTime()).toString(16).padStart(12, '0')
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-7000-8000-000000000000`
+}
