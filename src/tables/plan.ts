@@ -169,6 +169,7 @@ class Planner {
           kind: 'compare',
           column,
           type: one.table.columns.get(column)?.type ?? 'uuid',
+          list: false,
           operator: '_eq',
           operand: { kind: 'value', value: args[column] },
         }),

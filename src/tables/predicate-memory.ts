@@ -52,7 +52,7 @@ function fold(parts: readonly Predicate[], stop: boolean, row: Row, context: Mem
 }
 
 function compare(
-  { operator, operand, type }: Predicate & { kind: 'compare' },
+  { operator, operand, type, list }: Predicate & { kind: 'compare' },
   left: unknown,
   context: MemoryContext,
 ): Truth {
@@ -64,6 +64,8 @@ function compare(
         : context.variables?.[operand.name]
   const isNull = left === null || left === undefined
   if (operator === '_is_null') return isNull === right
+  if (list)
+    return isNull ? null : compareArrays(operator, left as readonly unknown[], right as readonly unknown[], type)
   if (operator === '_in' || operator === '_nin') {
     const list = right === null || right === undefined ? [] : Array.isArray(right) ? right : [right]
     if (list.length === 0) return operator === '_nin'
@@ -77,6 +79,21 @@ function compare(
     return textPattern(operator, right as string).test(String(left)) !== negated
   }
   return test(operator, left, right, type)
+}
+
+/** `=` is item by item; `@>` and `<@` see arrays as sets. */
+function compareArrays(
+  operator: Operator,
+  left: readonly unknown[],
+  right: readonly unknown[],
+  type: ColumnType,
+): boolean {
+  const holds = (whole: readonly unknown[], part: readonly unknown[]) =>
+    part.every((item) => whole.some((candidate) => order(candidate, item, type) === 0))
+  if (operator === '_contains') return holds(left, right)
+  if (operator === '_contained_in') return holds(right, left)
+  const same = left.length === right.length && left.every((item, index) => order(item, right[index], type) === 0)
+  return same === (operator === '_eq')
 }
 
 function test(operator: Operator, left: unknown, right: unknown, type: ColumnType): boolean {

@@ -86,6 +86,10 @@ function compareToSql(
     return operandValue(operand, context) === true ? `${left} is null` : `${left} is not null`
   if (operand.kind === 'now') return `${left} ${infix[operator]} now()`
   const value = operandValue(operand, context)
+  if (column.list) {
+    const items = listOf(value).map((item) => encode(item, type))
+    return `${left} ${infix[operator]} ${context.writer.value(items, `${pgType}[]`)}`
+  }
   if (operator === '_in' || operator === '_nin') {
     const list = listOf(value).map((item) => encode(item, type))
     const right = context.writer.value(list, `${pgType}[]`)

@@ -21,6 +21,8 @@ export type Predicate =
       readonly kind: 'compare'
       readonly column: string
       readonly type: ColumnType
+      /** The column is an array of `type`, and so is the operand. */
+      readonly list: boolean
       readonly operator: Operator
       readonly operand: Operand
     }
@@ -32,8 +34,13 @@ export type Operator = keyof typeof operators
 /** What a predicate may speak of: a table seen by a role, or the variables of an event. */
 export interface Shape {
   readonly name: string
-  readonly columns: ReadonlyMap<string, { readonly type: ColumnType; readonly list: boolean }>
+  readonly columns: ReadonlyMap<string, ColumnShape>
   readonly relations: ReadonlyMap<string, () => Shape>
+}
+
+export interface ColumnShape {
+  readonly type: ColumnType
+  readonly list: boolean
 }
 
 /** Matches every row. */
@@ -74,8 +81,9 @@ export const operators = {
   { family: Family; right: 'scalar' | 'list' | 'boolean' | 'text' | 'texts' | 'json' }
 >
 
-/** The operators that a column of this type takes. */
-export function operatorsOf(type: ColumnType): Operator[] {
+/** The operators that a column of this type takes; those of an array column compare whole arrays. */
+export function operatorsOf({ type, list }: { readonly type: ColumnType; readonly list: boolean }): Operator[] {
+  if (list) return ['_eq', '_neq', '_contains', '_contained_in', '_is_null']
   const names = Object.keys(operators) as Operator[]
   return names.filter((name) => {
     const { family } = operators[name]
@@ -145,17 +153,18 @@ class Parser {
     }
     if (key === '_not') return { kind: 'not', of: this.expression(value, shape, here, depth + 1) }
     const column = shape.columns.get(key)
-    if (column) return this.#comparisonsOf(key, column.type, value, here)
+    if (column) return this.#comparisonsOf(key, column, value, here)
     const related = shape.relations.get(key)
     if (related) return { kind: 'exists', relation: key, of: this.expression(value, related(), here, depth + 1) }
     const known = [...shape.columns.keys(), ...shape.relations.keys()].join(', ')
     throw invalid(here, `is not a field of ${shape.name}; there are: ${known}`)
   }
 
-  #comparisonsOf(column: string, type: ColumnType, input: unknown, path: string): Predicate {
+  #comparisonsOf(name: string, column: ColumnShape, input: unknown, path: string): Predicate {
+    const { type, list } = column
     if (!isObject(input)) throw invalid(path, 'must be an object of operators such as {"_eq": …}')
-    const of = Object.entries(input).map(([name, right]): Predicate => {
-      const here = `${path}.${name}`
+    const of = Object.entries(input).map(([key, right]): Predicate => {
+      const here = `${path}.${key}`
       this.#comparisons += 1
       if (this.#comparisons > this.#limits.comparisons) {
         throw invalid(
@@ -163,17 +172,18 @@ class Parser {
           `is comparison number ${this.#comparisons}; at most ${this.#limits.comparisons} are allowed`,
         )
       }
-      const allowed = operatorsOf(type)
-      if (!allowed.includes(name as Operator)) {
-        throw invalid(here, `is not an operator of ${type}; there are: ${allowed.join(', ')}`)
+      const allowed = operatorsOf(column)
+      if (!allowed.includes(key as Operator)) {
+        throw invalid(here, `is not an operator of ${type}${list ? '[]' : ''}; there are: ${allowed.join(', ')}`)
       }
-      const operator = name as Operator
-      return { kind: 'compare', column, type, operator, operand: this.#operand(operator, type, right, here) }
+      const operator = key as Operator
+      const operand = this.#operand(operator, column, right, here)
+      return { kind: 'compare', column: name, type, list, operator, operand }
     })
     return of.length === 1 ? (of[0] as Predicate) : { kind: 'and', of }
   }
 
-  #operand(operator: Operator, type: ColumnType, right: unknown, path: string): Operand {
+  #operand(operator: Operator, { type, list }: ColumnShape, right: unknown, path: string): Operand {
     if (this.#trusted && typeof right === 'string') {
       if (right === 'now()') return { kind: 'now' }
       if (right.startsWith('x-hasura-')) return { kind: 'variable', name: right }
@@ -181,7 +191,7 @@ class Parser {
     if (right === null || right === undefined) {
       throw invalid(path, 'must not be null; to test for null use {"_is_null": true}')
     }
-    const expected = operators[operator].right
+    const expected = list && operator !== '_is_null' ? 'list' : operators[operator].right
     if (expected === 'boolean' && typeof right !== 'boolean') throw invalid(path, 'must be true or false')
     if (expected === 'text' && typeof right !== 'string') throw invalid(path, 'must be a string')
     if (expected === 'list' || expected === 'texts') this.#checkList(right, expected, type, path)

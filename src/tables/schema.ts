@@ -260,8 +260,8 @@ class TableTypes {
     const scalar = this.#scalar(column)
     return this.#input(`${scalar}_${column.list ? 'array_' : ''}comparison_exp`, (t) =>
       Object.fromEntries(
-        operatorsOf(column.type).map((operator) => {
-          const right = operators[operator].right
+        operatorsOf(column).map((operator) => {
+          const right = column.list && operator !== '_is_null' ? 'list' : operators[operator].right
           const type = { scalar, list: [scalar], boolean: 'Boolean', text: 'String', texts: ['String'], json: 'jsonb' }[
             right
           ]
