@@ -3,7 +3,7 @@ import { startEmbeddedPostgres, stopLeftoverPostgres } from '../database/embedde
 import { startMailCatcher } from '../egress/mail-catcher.ts'
 import { startEmbeddedS3 } from '../files/embedded-s3.ts'
 import type { Log } from '../log.ts'
-import { type Home, keptSecretKey } from './home.ts'
+import { forPeople, type Home, keptSecretKey } from './home.ts'
 import type { WantedPort } from './ports.ts'
 import type { Settings } from './settings.ts'
 
@@ -121,10 +121,13 @@ async function startPostgres({ home, settings, log, onLost }: EmbeddedPartsOptio
     return server
   }
   let current = start()
-  const { url, data } = await current
+  const { url, data, passwordFile } = await current
   return {
     env: { DATABASE_URL: url },
-    fact: ['Postgres', `postgres://sluice@127.0.0.1:${port}/sluice, data in ${data}, password in ${home.postgres}`],
+    fact: [
+      'Postgres',
+      `postgres://sluice@127.0.0.1:${port}/sluice, data in ${forPeople(data)}, password in ${forPeople(passwordFile)}`,
+    ],
     async stop() {
       stopping = true
       await current.then((server) => server.stop()).catch(() => undefined)
@@ -142,7 +145,7 @@ async function startS3({ env, home, settings }: EmbeddedPartsOptions): Promise<P
       S3_ACCESS_KEY: server.accessKey,
       S3_SECRET_KEY: server.secretKey,
     },
-    fact: ['S3', `${server.endpoint}, files in ${home.files}`],
+    fact: ['S3', `${server.endpoint}, files in ${forPeople(home.files)}`],
     stop: server.close,
   }
 }
@@ -151,7 +154,7 @@ async function startMail({ home, settings }: EmbeddedPartsOptions): Promise<Part
   const catcher = await startMailCatcher({ folder: home.mail, port: settings.EMBEDDED_SMTP_PORT })
   return {
     env: { SMTP_URL: catcher.url },
-    fact: ['Mail', `${catcher.url} delivers nothing, every mail lands in ${home.mail}`],
+    fact: ['Mail', `${catcher.url} delivers nothing, every mail lands in ${forPeople(home.mail)}`],
     stop: catcher.close,
   }
 }

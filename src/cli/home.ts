@@ -33,6 +33,12 @@ export function homeAt(folder: string): Home {
   }
 }
 
+/** A path as short as it can be from where the person is. */
+export function forPeople(place: string): string {
+  const relative = path.relative('', place)
+  return relative.startsWith('..') ? place : relative
+}
+
 /** Others may pass through to what they own (the account that Postgres runs under, when we are root), and list nothing. */
 export async function makeHome(home: Home): Promise<void> {
   await mkdir(home.folder, { recursive: true, mode: 0o711 })

@@ -7,9 +7,6 @@ import { createLog, type Log } from '../log.ts'
 import { migrateDatabase } from './migrate.ts'
 import { stopRequest } from './stop-request.ts'
 
-const gatewayModule = '../gateway/gateway.ts'
-const workerModule = '../worker/worker.ts'
-
 type Env = Readonly<Record<string, string | undefined>>
 
 /** What both roles are built from. */
@@ -23,12 +20,12 @@ export interface Parts {
 
 /** Serves until it is asked to stop. */
 export function runGateway(env: Env): Promise<void> {
-  return runRole('gateway', env, async (parts) => (await import(gatewayModule)).startGateway(parts))
+  return runRole('gateway', env, async (parts) => (await import('../gateway/gateway.ts')).startGateway(parts))
 }
 
 /** Works until it is asked to stop. */
 export function runWorker(env: Env): Promise<void> {
-  return runRole('worker', env, async (parts) => (await import(workerModule)).startWorker(parts))
+  return runRole('worker', env, async (parts) => (await import('../worker/worker.ts')).startWorker(parts))
 }
 
 async function runRole(

@@ -24,7 +24,7 @@ import {
   stopLeftovers,
   wantedPorts,
 } from './embedded-parts.ts'
-import { type Home, homeAt, makeHome, takeHome } from './home.ts'
+import { forPeople, type Home, homeAt, makeHome, takeHome } from './home.ts'
 import { type KeptProcess, keepRunning } from './keep-running.ts'
 import { humanLine } from './log-lines.ts'
 import { migrateDatabase } from './migrate.ts'
@@ -156,8 +156,8 @@ async function announce(options: {
     ['REST', demo.rest],
     ['Console', demo.console],
     ...parts.facts,
-    ['Logs', home.logs],
-    ['Credentials', existsSync(home.demo) ? `${home.demo} (of the demo; only you can read it)` : undefined],
+    ['Logs', forPeople(home.logs)],
+    ['Credentials', existsSync(home.demo) ? `${forPeople(home.demo)} (of the demo; only you can read it)` : undefined],
   ]
   const seconds = (performance.now() / 1000).toFixed(1)
   const lines = facts.filter(([, where]) => where).map(([what, where]) => `  ${what.padEnd(12)} ${where}`)

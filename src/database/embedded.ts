@@ -43,6 +43,8 @@ export interface EmbeddedPostgres {
   readonly port: number
   /** Where the data is: inside `folder`, or elsewhere when the server's account cannot reach it. */
   readonly data: string
+  /** Holds the password in plain; only its owner can read it. */
+  readonly passwordFile: string
   readonly logFile: string
   /** Resolves when the server has ended, by `stop` or by itself. */
   readonly ended: Promise<void>
@@ -72,7 +74,15 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
     throw error
   }
   log.debug({ port, data }, 'embedded Postgres is ready')
-  return { url: url('sluice'), port, data, logFile, ended: server.ended, stop: server.stop }
+  return {
+    url: url('sluice'),
+    port,
+    data,
+    passwordFile: passwordFile(place),
+    logFile,
+    ended: server.ended,
+    stop: server.stop,
+  }
 }
 
 /** Stops a server of this folder that an earlier process left behind, if there is one. */
