@@ -1,0 +1,42 @@
+/** Housekeeping of deliveries and of what they leave behind. */
+import type pg from 'pg'
+import type { Log } from '../log.ts'
+import { pruneAttempts } from './prune-attempts.ts'
+import { pruneChangeLog } from './prune-change-log.ts'
+
+/** A job that one worker of an installation runs at its time. */
+export interface Schedule {
+  /** `prune_change_log`; unique. */
+  readonly name: string
+  /** Minute, hour, day of month, month, day of week; UTC. */
+  readonly cron: string
+  run(): Promise<void>
+}
+
+const minute = 60_000
+const day = 24 * 60 * minute
+
+/** Live queries follow the change log within milliseconds; this is what a gateway that was held up has time for. */
+const changeLogMs = 5 * minute
+const attemptsMs = 30 * day
+
+export function deliverySchedules({ pool, log }: { readonly pool: pg.Pool; readonly log: Log }): readonly Schedule[] {
+  return [
+    {
+      name: 'prune_change_log',
+      cron: '* * * * *',
+      async run() {
+        const removed = await pruneChangeLog(pool, { olderThanMs: changeLogMs })
+        if (removed > 0) log.debug({ removed }, 'pruned the change log')
+      },
+    },
+    {
+      name: 'prune_attempts',
+      cron: '17 * * * *',
+      async run() {
+        const removed = await pruneAttempts(pool, { olderThanMs: attemptsMs })
+        if (removed > 0) log.info({ removed }, 'pruned attempts of deliveries that succeeded')
+      },
+    },
+  ]
+}

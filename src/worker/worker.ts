@@ -1,0 +1,98 @@
+/** A worker process: delivers, and keeps house. Everything it needs is handed to it; everything it opens it closes. */
+import type { Sealer } from '../access/seal.ts'
+import type { Config } from '../config.ts'
+import { createConnectionCarrier } from '../connectors/carrier.ts'
+import type { Database } from '../database/database.ts'
+import type { Carrier } from '../delivery/carrier.ts'
+import { type DeliveryEngine, type DeliveryEngineOptions, startDeliveryEngine } from '../delivery/engine.ts'
+import { deliverySchedules, type Schedule } from '../delivery/jobs.ts'
+import { createEgress, type Egress } from '../egress/egress.ts'
+import { createMailer, type Mailer } from '../egress/mail.ts'
+import type { FileStore } from '../files/store.ts'
+import type { Log } from '../log.ts'
+import { createWebhookCarrier } from '../webhooks/carrier.ts'
+import { startSchedules } from './schedules.ts'
+
+export interface WorkerOptions {
+  readonly config: Config
+  readonly database: Database
+  readonly sealer: Sealer
+  readonly files: FileStore
+  readonly log: Log
+}
+
+export interface Worker {
+  /** Finishes what runs, gives back what does not end in time, closes what was opened. The database stays open. */
+  close(): Promise<void>
+}
+
+/** What carriers are built from. */
+export interface CarrierParts extends WorkerOptions {
+  readonly egress: Egress
+  readonly mailer: Mailer
+}
+
+export interface WorkerParts extends WorkerOptions {
+  /** @default all that there are */
+  readonly carriers?: (parts: CarrierParts) => readonly Carrier[]
+  /** @default all that there are; `[]` runs no graphile-worker */
+  readonly schedules?: readonly Schedule[]
+  readonly engine?: Partial<Omit<DeliveryEngineOptions, 'pool' | 'carriers' | 'log'>>
+  /** How long attempts may still run when the worker closes, in milliseconds. @default 8000 */
+  readonly drainMs?: number
+}
+
+/**
+ * @example
+ * const worker = await startWorker({ config, database, sealer, files, log })
+ * await worker.close()
+ */
+export function startWorker(options: WorkerOptions): Promise<Worker> {
+  return startWorkerParts(options)
+}
+
+/** A worker with chosen parts, for tests and benchmarks. */
+export async function startWorkerParts({
+  carriers: chooseCarriers = allCarriers,
+  schedules,
+  engine: engineOptions,
+  drainMs = 8000,
+  ...options
+}: WorkerParts): Promise<Worker & { readonly engine: DeliveryEngine }> {
+  const { config, database, log } = options
+  const egress = createEgress({ allow: config.EGRESS_ALLOW })
+  const mailer = createMailer({ url: config.SMTP_URL, from: config.MAIL_FROM })
+  const carriers = chooseCarriers({ ...options, egress, mailer })
+  const chosen = schedules ?? deliverySchedules({ pool: database.pool, log })
+  const keeping =
+    chosen.length === 0 ? undefined : await startSchedules({ url: config.DATABASE_URL, schedules: chosen, log })
+  const engine = startDeliveryEngine({
+    pool: database.pool,
+    carriers,
+    log,
+    concurrency: config.WORKER_CONCURRENCY,
+    ...engineOptions,
+  })
+  return {
+    engine,
+    async close() {
+      await Promise.all([keeping?.close(), engine.stop({ waitMs: drainMs })])
+      await Promise.all(carriers.map((carrier) => carrier.close?.()))
+      await Promise.all([egress.close(), mailer.close()])
+    },
+  }
+}
+
+function allCarriers({ config, database, sealer, egress, mailer, log }: CarrierParts): readonly Carrier[] {
+  return [
+    createWebhookCarrier({ pool: database.pool, sealer, egress }),
+    createConnectionCarrier({
+      database,
+      sealer,
+      egress,
+      mailer,
+      log,
+      retentionAfterRetrievalDays: config.RETENTION_AFTER_RETRIEVAL_DAYS,
+    }),
+  ]
+}
