@@ -23,8 +23,7 @@ export interface SandboxFiles {
 }
 
 /** Writes the guest's program into a temporary folder of its own. */
-export async function prepareSandbox(): Promise<SandboxFiles> {
-  const deno = denoBinary()
+export async function prepareSandbox(deno: string): Promise<SandboxFiles> {
   const folder = await mkdtemp(path.join(tmpdir(), 'sluice-sandbox-'))
   const cwd = path.join(folder, 'empty')
   const program = path.join(folder, 'guest.mjs')

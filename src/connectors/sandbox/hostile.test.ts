@@ -23,7 +23,7 @@ let secretFile: string
 let server: Server
 let reached = 0
 beforeAll(async () => {
-  pool = await createSandboxPool({ limits, maxProcesses: 4 })
+  pool = createSandboxPool({ limits, maxProcesses: 4 })
   folder = await mkdtemp(path.join(tmpdir(), 'sluice-hostile-'))
   secretFile = path.join(folder, 'secret.json')
   await writeFile(secretFile, '{"secret":"do not read"}')

@@ -1,5 +1,5 @@
 /** Warm sandboxes, one run at a time in each, never shared by two connections. */
-import { prepareSandbox, type SandboxFiles } from './deno.ts'
+import { denoBinary, prepareSandbox, type SandboxFiles } from './deno.ts'
 import {
   defaultLimits,
   type RunLimits,
@@ -43,8 +43,8 @@ interface Idle {
 }
 
 /** @throws SluiceError CONFIGURATION when Deno is not installed. */
-export async function createSandboxPool(options: SandboxPoolOptions = {}): Promise<SandboxPool> {
-  return new Pool(await prepareSandbox(), options)
+export function createSandboxPool(options: SandboxPoolOptions = {}): SandboxPool {
+  return new Pool(denoBinary(), options)
 }
 
 /**
@@ -54,7 +54,9 @@ export async function createSandboxPool(options: SandboxPoolOptions = {}): Promi
  * idled longest, which is ended; else it waits its turn.
  */
 class Pool implements SandboxPool {
-  readonly #files: SandboxFiles
+  readonly #deno: string
+  /** Made at the first run. */
+  #files: Promise<SandboxFiles> | undefined
   readonly #limits: RunLimits
   readonly #maxProcesses: number
   readonly #idleMs: number
@@ -66,8 +68,8 @@ class Pool implements SandboxPool {
   #taken = 0
   #closed = false
 
-  constructor(files: SandboxFiles, { maxProcesses = 32, idleMs = 15_000, limits }: SandboxPoolOptions) {
-    this.#files = files
+  constructor(deno: string, { maxProcesses = 32, idleMs = 15_000, limits }: SandboxPoolOptions) {
+    this.#deno = deno
     this.#limits = { ...defaultLimits, ...limits }
     this.#maxProcesses = maxProcesses
     this.#idleMs = idleMs
@@ -94,7 +96,7 @@ class Pool implements SandboxPool {
     for (const wake of this.#waiting.splice(0)) wake()
     await Promise.allSettled(this.#starting)
     await Promise.all([...this.#processes].map((process) => process.kill()))
-    await this.#files.remove()
+    await (await this.#files)?.remove()
   }
 
   async #obtain(
@@ -128,7 +130,10 @@ class Pool implements SandboxPool {
 
   async #start(bundle: string): Promise<SandboxProcess | RunOutcome> {
     this.#taken++
-    const starting = SandboxProcess.start(this.#files.command(this.#limits.memoryMb), bundle, this.#limits)
+    this.#files ??= prepareSandbox(this.#deno)
+    const starting = this.#files.then((files) =>
+      SandboxProcess.start(files.command(this.#limits.memoryMb), bundle, this.#limits),
+    )
     this.#starting.add(starting)
     try {
       const process = await starting

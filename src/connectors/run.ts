@@ -1,0 +1,250 @@
+/**
+ * One run of a connection for one delivery: wait for its turn if it keeps state,
+ * read the session through the integration's grant, run the connector in its
+ * sandbox, store what came of it.
+ */
+import type { Sealer } from '../access/seal.ts'
+import type { Database } from '../database/database.ts'
+import type { LeasedDelivery } from '../delivery/carrier.ts'
+import type { Egress } from '../egress/egress.ts'
+import type { Mailer } from '../egress/mail.ts'
+import type { Log } from '../log.ts'
+import { createCapabilities } from './capabilities.ts'
+import { type RunCall, type RunLine, recordRun, stateConflict } from './record.ts'
+import { type Retrieval, retrieveForRun } from './retrieve.ts'
+import type { SandboxPool } from './sandbox/pool.ts'
+import type { RunFailure, RunOutcome } from './sandbox/process.ts'
+import type { RunInput } from './sandbox/protocol.ts'
+import { createScrubber } from './scrub.ts'
+import type { Consumer } from './sdk.ts'
+import { changedState, completeSettings, completeState } from './settings.ts'
+import type { Turns } from './turns.ts'
+
+export interface RunParts {
+  readonly database: Database
+  readonly sealer: Sealer
+  readonly egress: Egress
+  readonly mailer: Mailer
+  readonly log: Log
+  readonly sandboxes: SandboxPool
+  readonly turns: Turns
+  /** Source of the connector's bundle, by its hash. */
+  readonly bundles: (connectorId: string, sha256: string) => Promise<string>
+  /** Remembers which connections keep state: those take turns. */
+  readonly stateful: Map<string, boolean>
+  readonly retentionAfterRetrievalDays: number
+}
+
+export interface RunResult {
+  readonly succeeded: boolean
+  /** One sentence, secrets taken out; null for a success. */
+  readonly message: string | null
+  /** Trying again cannot help. */
+  readonly final: boolean
+  /** The sandbox's word for the failure, if it came so far. */
+  readonly failure: RunFailure | undefined
+}
+
+/** What seals the PASSWORD settings of a connection. */
+export const settingsPurpose = 'connection settings'
+
+export const maxStateBytes = 64 * 1024
+/** Calls that are kept in the run's row. */
+const keptCalls = 200
+
+/** Makes one run. What the connector does wrong is a result; only a defect of ours, or of the database, is thrown. */
+export async function runConnection(
+  parts: RunParts,
+  delivery: LeasedDelivery,
+  signal: AbortSignal,
+): Promise<RunResult> {
+  const deadline = performance.now() + delivery.timeout_ms
+  // Not known for a connection that this process meets first: it takes its turn to be safe.
+  const takesTurns = parts.stateful.get(delivery.target_id) ?? true
+  const endTurn = takesTurns ? await parts.turns.take(delivery.target_id, deadline, signal) : undefined
+  if (takesTurns && !endTurn) {
+    return failed('The run did not get its turn in time: earlier runs of this connection took too long.', 'timeout')
+  }
+  try {
+    return await runInTurn(parts, delivery, signal, deadline)
+  } finally {
+    await endTurn?.()
+  }
+}
+
+async function runInTurn(
+  parts: RunParts,
+  delivery: LeasedDelivery,
+  signal: AbortSignal,
+  deadline: number,
+): Promise<RunResult> {
+  const { pool } = parts.database
+  const begun = performance.now()
+  const startedAt = new Date()
+  const found = await retrieveForRun(pool, {
+    connection_id: delivery.target_id,
+    session_id: delivery.session_id,
+    delivery_id: delivery.id,
+    attempt: delivery.attempt,
+    retentionAfterRetrievalDays: parts.retentionAfterRetrievalDays,
+  })
+  if (!found) return failed('The connection no longer exists.', undefined, true)
+  const kept = found.connection.state
+  const state = completeState(found.connector.manifest, kept)
+  parts.stateful.set(delivery.target_id, Object.keys(state).length > 0)
+
+  const log: RunLine[] = []
+  const calls: RunCall[] = []
+  const { outcome, scrub, result } = await attempt(parts, delivery, found, state, { log, calls, signal, deadline })
+  if (outcome && !outcome.ok && outcome.failure === 'aborted') return result
+  const stateChange = outcome?.ok && !isTooLarge(outcome.state) ? changedState(kept, state, outcome.state) : undefined
+  const isSaved = await recordRun(pool, {
+    connection_id: delivery.target_id,
+    delivery_id: delivery.id,
+    session_id: delivery.session_id,
+    attempt: delivery.attempt,
+    succeeded: result.succeeded,
+    message: result.message,
+    log: log.map((line) => ({ ...line, message: scrub(line.message) })),
+    calls,
+    started_at: startedAt,
+    duration_ms: Math.round((performance.now() - begun) * 100) / 100,
+    stateChange,
+  })
+  return isSaved ? result : failed(stateConflict)
+}
+
+interface AttemptContext {
+  readonly log: RunLine[]
+  readonly calls: RunCall[]
+  readonly signal: AbortSignal
+  readonly deadline: number
+}
+
+interface Attempt {
+  readonly outcome: RunOutcome | undefined
+  readonly scrub: (text: string) => string
+  readonly result: RunResult
+}
+
+async function attempt(
+  parts: RunParts,
+  delivery: LeasedDelivery,
+  found: Retrieval,
+  state: Readonly<Record<string, unknown>>,
+  { log, calls, signal, deadline }: AttemptContext,
+): Promise<Attempt> {
+  const { connection, connector, session } = found
+  if (!session) return { outcome: undefined, scrub: unchanged, result: refusal(found) }
+  const secrets: Record<string, string> = connection.sealed_settings
+    ? JSON.parse(parts.sealer.open(connection.sealed_settings, settingsPurpose))
+    : {}
+  const scrub = createScrubber(Object.values(secrets))
+  const bundle = await parts.bundles(connector.id, connector.bundle_sha256)
+  const over = new AbortController()
+  const call = createCapabilities({
+    manifest: connector.manifest,
+    egress: parts.egress,
+    mailer: parts.mailer,
+    log: parts.log,
+    deliveryId: delivery.id,
+    deadline,
+    signal: AbortSignal.any([over.signal, signal]),
+    scrub,
+    note: (each) => {
+      if (calls.length < keptCalls) calls.push(each)
+    },
+  })
+  try {
+    const outcome = await parts.sandboxes.run({
+      key: `${connection.id} ${connector.bundle_sha256}`,
+      bundle,
+      timeoutMs: Math.max(1, deadline - performance.now()),
+      signal,
+      input: inputOf(
+        delivery,
+        found,
+        session,
+        completeSettings(connector.manifest, connection.settings, secrets),
+        state,
+      ),
+      host: {
+        call,
+        log: (level, message) => log.push({ at: new Date().toISOString(), level, message }),
+      },
+    })
+    return { outcome, scrub, result: judged(outcome, scrub) }
+  } finally {
+    over.abort()
+  }
+}
+
+function inputOf(
+  delivery: LeasedDelivery,
+  { connection }: Retrieval,
+  session: NonNullable<Retrieval['session']>,
+  settings: Readonly<Record<string, unknown>>,
+  state: Readonly<Record<string, unknown>>,
+): RunInput {
+  const { event } = delivery
+  const eventConfig = { ...(event.config as Record<string, never>), ...(session.grant_config as Record<string, never>) }
+  const sessionEvent: Parameters<Consumer>[0]['event'] = {
+    id: delivery.session_id,
+    type: event.type,
+    kind: session.kind,
+    team: event.team,
+    teamName: session.team_name,
+    flow: event.flow,
+    flowName: session.flow_name,
+    paymentID: event.payment_id,
+    config: eventConfig,
+    schemaUrl: session.schema_url,
+    revision: session.revision,
+    submittedAt: session.submitted_at.toISOString(),
+  }
+  return {
+    session: session.data,
+    event: sessionEvent,
+    trip: session.trip,
+    config: { ...eventConfig, ...connection.config },
+    settings,
+    state,
+    delivery: { id: delivery.id, attempt: delivery.attempt },
+  }
+}
+
+/** Why the statement gave no session. */
+function refusal({ connection, connector, accepted }: Retrieval): RunResult {
+  const name = `${connector.implementation}@${connector.version}`
+  if (!connection.integration_active) return failed('The integration is disabled.')
+  if (!connection.enabled) return failed('The connection is disabled.')
+  if (connector.status !== 'approved') {
+    return failed(`The connector ${name} is ${connector.status}. An admin must approve it before it runs.`)
+  }
+  if (!accepted)
+    return failed(`The connector ${name} does not accept sessions of this kind or schema.`, undefined, true)
+  return failed(
+    'The integration has no live grant for this session: none was made, or it was revoked, has expired, or the session was purged.',
+    undefined,
+    true,
+  )
+}
+
+function judged(outcome: RunOutcome, scrub: (text: string) => string): RunResult {
+  if (!outcome.ok) return failed(scrub(outcome.message), outcome.failure)
+  if (isTooLarge(outcome.state)) return failed(`The connector's state is larger than ${maxStateBytes} bytes.`)
+  if (outcome.status === 'success') return { succeeded: true, message: null, final: false, failure: undefined }
+  const said = typeof outcome.status === 'string' ? outcome.status.trim() : ''
+  if (said === 'failed' || said === '') return failed('The connector reported a failure.')
+  return failed(scrub(said).slice(0, 4000))
+}
+
+function isTooLarge(state: unknown): boolean {
+  return Buffer.byteLength(JSON.stringify(state)) > maxStateBytes
+}
+
+function failed(message: string, failure?: RunFailure, final = false): RunResult {
+  return { succeeded: false, message, final, failure }
+}
+
+const unchanged = (text: string) => text
