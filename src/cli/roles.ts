@@ -1,4 +1,5 @@
 /** The two kinds of process of a deployment. Any number of each may run over one database. */
+import { flushCompileCache } from 'node:module'
 import { createSealer, type Sealer } from '../access/seal.ts'
 import { type Config, readConfig } from '../config.ts'
 import { type Database, openDatabase } from '../database/database.ts'
@@ -45,6 +46,7 @@ async function runRole(
     const role = await startRole({ config, database, sealer, files: createFileStore(config), log })
     log.info({ url: role.url }, `${name} is ready`)
     process.send?.({ type: 'ready', url: role.url })
+    flushCompileCache()
     log.info({ reason: await stop.requested }, `${name} stops`)
     await role.close()
   } finally {

@@ -9,6 +9,7 @@
  */
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
+import { flushCompileCache } from 'node:module'
 import path from 'node:path'
 import { styleText } from 'node:util'
 import { createSealer } from '../access/seal.ts'
@@ -65,6 +66,7 @@ export async function start(env: Env): Promise<void> {
       roles.push(startRole(name, { env: parts.env, home, onFailed: failure.reject }))
     }
     const [gateway] = await unlessStopped(Promise.all(roles.map((role) => role.ready)))
+    flushCompileCache()
     await announce({ parts, home, gatewayUrl: gateway?.url })
     await unlessStopped(new Promise(() => undefined))
   } catch (error) {
