@@ -1,0 +1,108 @@
+import { afterEach, expect, test } from 'vitest'
+import { createSandboxPool, type SandboxPool, type SandboxPoolOptions } from './pool.ts'
+import type { RunHost, RunOutcome } from './process.ts'
+
+let pool: SandboxPool
+afterEach(() => pool.close())
+
+const input = { session: null, event: {}, trip: null, config: {}, settings: {}, state: {}, delivery: {} }
+const silent: RunHost = { call: async () => null, log: () => undefined }
+const bundle = `let runs = 0; export default async ({ mail }) => { await mail.send({}); return String(++runs) }`
+/** Each run waits at its call until it is let go. */
+function held(): { readonly host: RunHost; readonly started: Promise<void>; letGo(): void } {
+  const started = Promise.withResolvers<void>()
+  const gate = Promise.withResolvers<null>()
+  return {
+    host: {
+      log: () => undefined,
+      call() {
+        started.resolve()
+        return gate.promise
+      },
+    },
+    started: started.promise,
+    letGo: () => gate.resolve(null),
+  }
+}
+const open = (options: SandboxPoolOptions = {}) => {
+  pool = createSandboxPool(options)
+}
+const run = (
+  key: string,
+  { host = silent, timeoutMs = 5000, signal }: { host?: RunHost; timeoutMs?: number; signal?: AbortSignal } = {},
+) => pool.run({ key, bundle, input, host, timeoutMs, signal })
+const said = (outcome: RunOutcome) => (outcome.ok ? outcome.status : outcome.message)
+
+test('runs of one key share a warm process one after the other, and have one each when they overlap', async () => {
+  open()
+  expect([said(await run('a')), said(await run('a')), said(await run('b'))]).toEqual(['1', '2', '1'])
+  expect(pool.size).toBe(2)
+  const first = held()
+  const running = run('a', { host: first.host })
+  await first.started
+  expect(said(await run('a'))).toBe('1')
+  first.letGo()
+  expect(said(await running)).toBe('3')
+  expect(pool.size).toBe(3)
+})
+
+test('an idle process is parked, and the next run starts a new one', async () => {
+  open({ idleMs: 20 })
+  expect(said(await run('a'))).toBe('1')
+  await expect.poll(() => pool.size).toBe(0)
+  expect(said(await run('a'))).toBe('1')
+})
+
+test('40 keys pass through four places', async () => {
+  open({ maxProcesses: 4 })
+  let most = 0
+  const outcomes = await Promise.all(
+    Array.from({ length: 40 }, async (_, index) => {
+      const outcome = await run(`key ${index}`, { timeoutMs: 15_000 })
+      most = Math.max(most, pool.size)
+      return said(outcome)
+    }),
+  )
+  expect(new Set(outcomes)).toEqual(new Set(['1']))
+  expect(most).toBeLessThanOrEqual(4)
+})
+
+test('a run that finds no free place in time says so, and the place still works', async () => {
+  open({ maxProcesses: 1 })
+  const first = held()
+  const running = run('a', { host: first.host })
+  await first.started
+  expect(await run('b', { timeoutMs: 50 })).toMatchObject({
+    failure: 'timeout',
+    message: 'No sandbox became free in time: all are busy with other runs.',
+  })
+  const waiting = run('b')
+  first.letGo()
+  expect(said(await running)).toBe('1')
+  expect(said(await waiting)).toBe('1')
+})
+
+test('a run that is aborted ends its process; one that waits only leaves the line', async () => {
+  open({ maxProcesses: 1 })
+  const first = held()
+  const stop = new AbortController()
+  const running = run('a', { host: first.host, signal: stop.signal })
+  await first.started
+  const leave = new AbortController()
+  const waiting = run('b', { signal: leave.signal })
+  leave.abort()
+  expect(await waiting).toMatchObject({ failure: 'aborted' })
+  stop.abort()
+  expect(await running).toMatchObject({ failure: 'aborted' })
+  expect(said(await run('a'))).toBe('1')
+})
+
+test('closing ends what runs', async () => {
+  open()
+  const first = held()
+  const running = run('a', { host: first.host })
+  await first.started
+  await pool.close()
+  expect(await running).toMatchObject({ ok: false, failure: 'aborted' })
+  expect(await run('a')).toMatchObject({ failure: 'aborted' })
+})
