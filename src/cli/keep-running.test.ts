@@ -91,7 +91,7 @@ test('kills a process that ignores the request to end', async () => {
 
 test('stopping while it waits for a new start means no new start', async () => {
   const restarted = Promise.withResolvers<string>()
-  const process_ = keep(`${serve} require('fs').appendFileSync(process.env.COUNT, 'x')`, {
+  const process_ = keep(`require('fs').appendFileSync(process.env.COUNT, 'x'); ${serve}`, {
     pauseMs: 60_000,
     onRestart: restarted.resolve,
   })

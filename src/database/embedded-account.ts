@@ -13,11 +13,15 @@ export interface Account {
 }
 
 /**
+ * @param data Its data folder. If there is one already, its owner stays the account, so that an installation
+ * survives being started as root in between.
  * @returns undefined when we are not root: the server then runs as ourselves.
  * @throws SluiceError CONFIGURATION when no account can be found.
  */
-export async function serverAccount(): Promise<Account | undefined> {
+export async function serverAccount(data: string): Promise<Account | undefined> {
   if (process.getuid?.() !== 0) return undefined
+  const owner = await stat(data).catch(() => undefined)
+  if (owner && owner.uid !== 0) return { name: `user ${owner.uid}`, uid: owner.uid, gid: owner.gid }
   const account = pickAccount(await readFile('/etc/passwd', 'utf8'))
   if (account) return account
   throw new SluiceError(

@@ -8,11 +8,11 @@
  * stops it last. Its shell wrapper watches a pipe from the parent: when the parent
  * dies, however suddenly, the pipe closes and the server shuts down.
  */
-import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { chown, mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { chown, mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import path from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -117,7 +117,7 @@ interface Place {
 
 async function placeOf(folder: string): Promise<Place> {
   await mkdir(folder, { recursive: true, mode: 0o711 })
-  const account = await serverAccount()
+  const account = await serverAccount(path.join(folder, 'data'))
   const binaries = await postgresBinaries(account)
   const home = await chooseDataHome(folder, account)
   return { folder, home, data: path.join(home, 'data'), logFile: path.join(folder, 'postgres.log'), account, binaries }
@@ -202,8 +202,9 @@ async function stopLeftover({ home, data, account, binaries }: Place, log: Log):
 }
 
 interface Server {
-  readonly child: ChildProcess
   readonly ended: Promise<void>
+  /** Bytes that the log had before this start. */
+  readonly logStart: number
   stop(): Promise<void>
 }
 
@@ -225,6 +226,7 @@ async function launch(place: Place, { port, durable }: { port: number; durable: 
     jit: 'off',
     timezone: 'UTC',
     log_timezone: 'UTC',
+    log_checkpoints: 'off',
     // The log may not hold what a statement was given, which can be personal data.
     log_parameter_max_length: 0,
     log_parameter_max_length_on_error: 0,
@@ -232,6 +234,8 @@ async function launch(place: Place, { port, durable }: { port: number; durable: 
     ...(durable ? {} : { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' }),
   }
   const args = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])
+  const logStart = await sizeOf(logFile)
+  if (logStart > maxLogBytes) await rename(logFile, `${logFile}.1`)
   const logHandle = await open(logFile, 'a', 0o600)
   const child = spawn('/bin/sh', ['-c', wrapper, 'postgres', binaries.postgres, '-D', data, ...args], {
     cwd: home,
@@ -246,8 +250,8 @@ async function launch(place: Place, { port, durable }: { port: number; durable: 
   await once(child, 'spawn')
   await logHandle.close()
   return {
-    child,
     ended,
+    logStart: logStart > maxLogBytes ? 0 : logStart,
     async stop() {
       child.stdin?.end()
       if (await endsWithin(ended, 10_000)) return
@@ -260,7 +264,6 @@ async function launch(place: Place, { port, durable }: { port: number; durable: 
 /** Waits until the server answers, and makes the database `sluice` at the first start. */
 async function ready(url: string, server: Server, place: Place): Promise<void> {
   const deadline = Date.now() + 60_000
-  const logStart = (await readFile(place.logFile)).length
   let running = true
   server.ended.then(() => {
     running = false
@@ -276,7 +279,8 @@ async function ready(url: string, server: Server, place: Place): Promise<void> {
     } catch (cause) {
       const code = (cause as { code?: string }).code
       if (code === '28P01') throw damaged(place, 'it has another password than the one kept beside it', cause)
-      if (!running) throw damaged(place, `the server ended at start (${await lastFatal(place, logStart)})`, cause)
+      if (!running)
+        throw damaged(place, `the server ended at start (${await lastFatal(place, server.logStart)})`, cause)
       // Not listening yet, or still recovering after a crash ("cannot connect now").
       if (code !== 'ECONNREFUSED' && code !== '57P03') throw damaged(place, messageOf(cause), cause)
       if (Date.now() > deadline) throw damaged(place, 'the server did not answer within 60 s', cause)
@@ -320,6 +324,12 @@ async function freePort(): Promise<number> {
   probe.close()
   await once(probe, 'close')
   return port
+}
+
+const maxLogBytes = 20 * 1024 * 1024
+
+async function sizeOf(file: string): Promise<number> {
+  return (await stat(file).catch(() => undefined))?.size ?? 0
 }
 
 const asAccount = (account: Account | undefined) =>
