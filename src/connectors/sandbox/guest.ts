@@ -34,7 +34,7 @@ const kept = new Set<PropertyKey>([
   ...['decodeURI', 'decodeURIComponent', 'encodeURI', 'encodeURIComponent'],
   // Of the web platform, what neither reaches out nor loads code.
   ...['URL', 'URLSearchParams', 'TextEncoder', 'TextDecoder', 'atob', 'btoa', 'structuredClone', 'crypto', 'self'],
-  ...['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'queueMicrotask', 'console'],
+  ...['queueMicrotask'],
   ...['AbortController', 'AbortSignal', 'Event', 'EventTarget', 'DOMException'],
 ])
 
@@ -53,6 +53,8 @@ const PlainError = Error
 const PlainTypeError = TypeError
 const PlainBytes = Uint8Array
 const text = String
+const toNumber = Number
+const { floor } = Math
 const indexOf = uncurried(String.prototype.indexOf)
 const slice = uncurried(String.prototype.slice)
 const join = uncurried(Array.prototype.join as (this: unknown[], separator: string) => string)
@@ -103,11 +105,11 @@ let maxLogLines = 0
 let callCount = 0
 let calls: Record<number, Call | undefined> = create(null)
 let timerCount = 0
-let running: Record<number, unknown> = create(null)
-const timers = {
-  set: setTimeout.bind(globalThis) as (callback: () => void, ms?: number) => unknown,
-  clear: clearTimeout.bind(globalThis) as (timer: unknown) => void,
-}
+let running: Record<number, true | undefined> = create(null)
+const armAfter = AbortSignal.timeout.bind(AbortSignal)
+const onSignal = uncurried(
+  AbortSignal.prototype.addEventListener as (this: AbortSignal, type: 'abort', then: () => void) => void,
+)
 
 listen('unhandledrejection', (event) => {
   event.preventDefault()
@@ -172,12 +174,11 @@ function close(): void {
   const values = create(null)
   for (const key of ownKeys(global)) if (typeof key !== 'symbol' && kept.has(key)) values[key] = global[key]
   // Some load more at the first call.
-  timers.clear(timers.set(() => undefined, 0))
+  after(0, () => undefined)
   queueMicrotask(() => undefined)
   structuredClone({ date: new Date(), map: new Map() })
   crypto.getRandomValues(new Uint8Array(1))
   void crypto.subtle.digest('SHA-256', new Uint8Array(1))
-  AbortSignal.timeout(1).addEventListener('abort', () => undefined)
   new URL('https://example.org/?a=1').searchParams.get('a')
   for (const key of ownKeys(global)) {
     if (typeof key === 'symbol') continue
@@ -192,35 +193,47 @@ function close(): void {
       log(current, level, words)
   const info = write('info')
   const console = { log: info, info, debug: info, dir: info, trace: info, warn: write('warn'), error: write('error') }
-  const interval = setInterval.bind(globalThis)
   const clear = (id: number) => {
-    timers.clear(running[id])
-    delete running[id]
+    running[id] = undefined
   }
   const timed =
-    (arm: (callback: () => void, ms?: number) => unknown, once: boolean) =>
-    (callback: unknown, ms?: number, ...parameters: unknown[]): number => {
+    (repeats: boolean) =>
+    (callback: unknown, ms?: unknown, ...parameters: unknown[]): number => {
       if (typeof callback !== 'function') throw new PlainTypeError('A timer needs a function.')
       const id = ++timerCount
-      running[id] = arm(() => {
-        if (once) delete running[id]
+      running[id] = true
+      const fire = () => {
+        if (!running[id]) return
+        if (repeats) after(ms, fire)
+        else running[id] = undefined
         apply(callback, undefined, parameters)
-      }, ms)
+      }
+      after(ms, fire)
       return id
     }
   const own = {
     console: freeze(console),
-    setTimeout: timed(timers.set, true),
-    setInterval: timed(interval, false),
+    setTimeout: timed(false),
+    setInterval: timed(true),
     clearTimeout: clear,
     clearInterval: clear,
   }
   for (const key of keys(own)) global[key] = own[key as keyof typeof own]
 }
 
-/** Timers end with the run. Deno's own are objects; the connector gets numbers, as on the web. */
+/**
+ * The timer under `setTimeout` and `setInterval`. Deno's own would load Node's
+ * timers at their first use, which takes 10 ms of a start of 40. A timer that
+ * was cleared, or whose run has ended, still fires, and finds that nobody waits.
+ */
+function after(ms: unknown, then: () => void): void {
+  const wanted = toNumber(ms)
+  const delay = wanted > 0 ? (wanted < 2_147_483_647 ? wanted : 2_147_483_647) : 0
+  onSignal(armAfter(floor(delay)), 'abort', then)
+}
+
+/** Timers end with the run. */
 function stopTimers(): void {
-  for (const id of keys(running)) timers.clear(running[id as unknown as number])
   running = create(null)
 }
 

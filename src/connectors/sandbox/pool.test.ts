@@ -106,3 +106,21 @@ test('closing ends what runs', async () => {
   expect(await running).toMatchObject({ ok: false, failure: 'aborted' })
   expect(await run('a')).toMatchObject({ failure: 'aborted' })
 })
+
+test('timers work as on the web: in order, with parameters, repeated, cleared', async () => {
+  open()
+  const bundle = `export default async () => {
+    const seen = []
+    const cleared = setTimeout(() => seen.push('cleared'), 1)
+    clearTimeout(cleared)
+    setTimeout((...all) => seen.push(all.join('+')), 5, 'a', 'b')
+    setTimeout(() => seen.push('first'))
+    await new Promise((resolve) => {
+      const ticking = setInterval(() => { if (seen.push('tick') > 4) { clearInterval(ticking); resolve() } }, 8)
+    })
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    return seen.join(' ')
+  }`
+  const outcome = await pool.run({ key: 'a', bundle, input, host: silent, timeoutMs: 5000 })
+  expect(said(outcome)).toBe('first a+b tick tick tick')
+})

@@ -131,7 +131,6 @@ export class SandboxProcess {
     this.#child.stdin.on('error', () => undefined)
     this.#child.once('error', (error) => this.#onExit(`The sandbox could not be started: ${error.message}`))
     this.#child.once('close', (code, signal) => this.#onExit(this.#causeOfDeath(code, signal)))
-    yieldProcessor(this.#child.pid)
   }
 
   /**
@@ -149,6 +148,7 @@ export class SandboxProcess {
     process.#write(message)
     try {
       await process.#loaded.promise
+      yieldProcessor(process.pid)
       return process
     } finally {
       clearTimeout(timer)
