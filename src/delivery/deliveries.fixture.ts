@@ -62,6 +62,7 @@ export async function plantDeliveries(
      )
      insert into deliveries (event_id, session_id, team_id, integration_id, webhook_id)
      select event.id, event.session_id, $1, $3, target.id from event, unnest($4::uuid[]) as target(id)
+      order by event.id
      returning id`,
     [team_id, flow_id, integration_id, targets.map((target) => target.id), count],
   )

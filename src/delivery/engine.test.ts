@@ -257,7 +257,7 @@ test('no target gets more at once than its concurrency', async () => {
     running.set(target_id, now)
     most.set(target_id, Math.max(now, most.get(target_id) ?? 0))
     await new Promise((resolve) => setTimeout(resolve, 2))
-    running.set(target_id, now - 1 < 0 ? 0 : (running.get(target_id) ?? 1) - 1)
+    running.set(target_id, (running.get(target_id) ?? 1) - 1)
     return { outcome: 'succeeded' }
   })
   await until(deliveries, allAre('succeeded'))
@@ -276,6 +276,19 @@ test('a target that hangs, with a long queue in front, holds up no other', async
   expect(rows.filter((row) => row.status === 'leased').length).toBeLessThanOrEqual(8)
   hanging.resolve({ outcome: 'succeeded' })
   await until(deliveries, allAre('succeeded'))
+})
+
+test('more hanging targets than there are places hold up no other for longer than a second or so', async () => {
+  const hanging = new Set((await Promise.all(Array.from({ length: 6 }, () => webhook()))).map(({ id }) => id))
+  const quick = await webhook()
+  await plant(
+    [...hanging].map((id) => ({ id, integration_id: planted.integration_id })),
+    10,
+  )
+  await plant([quick], 30)
+  const never = Promise.withResolvers<AttemptReport>()
+  start(({ target_id }) => (hanging.has(target_id) ? never.promise : { outcome: 'succeeded' }), { concurrency: 16 })
+  await until(deliveries, (all) => all.filter((row) => row.status === 'succeeded').length === 30, 4000)
 })
 
 test('two engines deliver each of 1,000 deliveries exactly once', async () => {

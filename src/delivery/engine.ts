@@ -19,7 +19,7 @@ export interface DeliveryEngineOptions {
   readonly log: Log
   /** @default the schedule of Standard Webhooks, with jitter */
   readonly retryPolicy?: RetryPolicy
-  /** Attempts that run at once. @default 64 */
+  /** Attempts that run at once; one that takes longer than a second no longer counts, up to four times as many. @default 64 */
   readonly concurrency?: number
   /** After a process dies its deliveries are taken over when this has passed. @default 15000 */
   readonly leaseMs?: number
@@ -30,7 +30,7 @@ export interface DeliveryEngineOptions {
 }
 
 export interface DeliveryEngine {
-  /** Attempts under way at this moment. */
+  /** Attempts under way at this moment, those that take longer than a second not counted. */
   readonly running: number
   /** Deliveries leased by this process: queued, running or about to be written. */
   readonly inHand: number
@@ -54,6 +54,8 @@ export function startDeliveryEngine(options: DeliveryEngineOptions): DeliveryEng
 const graceMs = 5000
 /** Results written in one statement. */
 const mostSettled = 500
+/** How often attempts that have become long give up their places. */
+const longCheckMs = 200
 /** After an error of the database. */
 const pauseMs = 500
 
@@ -94,6 +96,7 @@ class Engine implements DeliveryEngine {
   readonly #attempts = new Set<AbortController>()
   readonly #listener: { close(): Promise<void> }
   readonly #renewal: NodeJS.Timeout
+  readonly #longCheck: NodeJS.Timeout
   readonly #loop: Promise<void>
   #stopping = false
   #stopped: Promise<void> | undefined
@@ -126,6 +129,9 @@ class Engine implements DeliveryEngine {
     this.#hand = new Hand({ concurrency })
     this.#listener = listenForDeliveries({ pool, log, onWake: () => this.#poke() })
     this.#renewal = setInterval(() => void this.#renew(), leaseMs / 3)
+    this.#longCheck = setInterval(() => {
+      if (this.#hand.freeLong() > 0) this.#fill()
+    }, longCheckMs)
     this.#loop = this.#claimUntilStopped()
   }
 
@@ -161,6 +167,7 @@ class Engine implements DeliveryEngine {
     this.#lastChance = true
     await this.#writing
     clearInterval(this.#renewal)
+    clearInterval(this.#longCheck)
     await this.#listener.close()
   }
 

@@ -12,6 +12,10 @@ export interface Held {
   /** On the monotonic clock: from then on another process may have it. */
   leaseUntil: number
   stage: 'queued' | 'running' | 'settling'
+  /** On the monotonic clock, once started. */
+  startedAt: number
+  /** It runs, but no longer takes one of the process's places. */
+  isLong: boolean
 }
 
 interface Target {
@@ -28,9 +32,13 @@ interface Target {
 const quickMs = 100
 /** How many times its concurrency a quick target may have in hand, written results included. */
 const reserve = 4
+/** How many times the process's concurrency it may have in hand. */
+const mostInHand = 4
+/** An attempt that takes longer mostly waits, which costs next to nothing: its place goes to another. */
+const longMs = 1000
 
 export interface HandOptions {
-  /** Attempts that run at once. */
+  /** Attempts that run at once, long ones not counted. */
   readonly concurrency: number
 }
 
@@ -50,6 +58,7 @@ export class Hand {
     return Math.max(1, Math.ceil(this.#concurrency / 4))
   }
 
+  /** Attempts that take a place. */
   get running(): number {
     return this.#running
   }
@@ -58,9 +67,9 @@ export class Hand {
     return this.#held.size
   }
 
-  /** How many more may be claimed: in hand are at most twice as many as run. */
+  /** How many more may be claimed. Larger claims and results cost the database less each. */
   get free(): number {
-    return this.#concurrency * 2 - this.#held.size
+    return this.#concurrency * mostInHand - this.#held.size
   }
 
   /** How many more each target in hand may get. Less than half a target's allowance is not worth a claim and counts as none. */
@@ -85,7 +94,8 @@ export class Hand {
 
   /** One that must not be delivered is never queued. */
   add(delivery: ClaimedDelivery, token: string, leaseUntil: number): Held {
-    const held: Held = { delivery, token, leaseUntil, stage: delivery.refusal === null ? 'queued' : 'settling' }
+    const stage = delivery.refusal === null ? 'queued' : 'settling'
+    const held: Held = { delivery, token, leaseUntil, stage, startedAt: 0, isLong: false }
     this.#held.set(delivery.id, held)
     const target = this.#targets.get(delivery.target_id) ?? {
       id: delivery.target_id,
@@ -102,7 +112,7 @@ export class Hand {
   }
 
   /** The next delivery that may start, target after target in turn; marks it as running. */
-  start(): Held | undefined {
+  start(now = performance.now()): Held | undefined {
     if (this.#running >= this.#concurrency) return undefined
     for (const target of this.#targets.values()) {
       if (target.running >= Math.min(target.concurrency, this.share)) continue
@@ -111,6 +121,7 @@ export class Hand {
       this.#targets.delete(target.id)
       this.#targets.set(target.id, target)
       held.stage = 'running'
+      held.startedAt = now
       target.running++
       this.#running++
       return held
@@ -118,11 +129,23 @@ export class Hand {
     return undefined
   }
 
+  /** Frees the places of attempts that have become long. They still count for their targets. @returns how many. */
+  freeLong(now = performance.now()): number {
+    let freed = 0
+    for (const held of this.#held.values()) {
+      if (held.stage !== 'running' || held.isLong || now - held.startedAt < longMs) continue
+      held.isLong = true
+      this.#running--
+      freed++
+    }
+    return freed
+  }
+
   /** Its attempt ended; it stays in hand until its result is written. */
   ended(held: Held, durationMs: number): void {
     if (held.stage !== 'running') return
     held.stage = 'settling'
-    this.#running--
+    if (!held.isLong) this.#running--
     const target = this.#targets.get(held.delivery.target_id)
     if (!target) return
     target.running--
@@ -136,7 +159,7 @@ export class Hand {
     const target = this.#targets.get(held.delivery.target_id)
     if (!target) return
     if (held.stage === 'running') {
-      this.#running--
+      if (!held.isLong) this.#running--
       target.running--
     }
     const place = target.queue.indexOf(held)

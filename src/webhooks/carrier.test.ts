@@ -8,6 +8,7 @@ import { createSealer } from '../access/seal.ts'
 import { type Planted, plantDeliveries, plantTeam, until } from '../delivery/deliveries.fixture.ts'
 import { type DeliveryEngine, type DeliveryEngineOptions, startDeliveryEngine } from '../delivery/engine.ts'
 import { retryBySchedule } from '../delivery/retry-policy.ts'
+import { wakeDeliveries } from '../delivery/wake.ts'
 import { createEgress, type Egress } from '../egress/egress.ts'
 import { silentLog } from '../log.ts'
 import { createWebhookCarrier, retryAfterOf } from './carrier.ts'
@@ -71,8 +72,11 @@ async function webhookTo(url: string) {
   return { id: webhook.id, integration_id: planted.integration_id, secret }
 }
 
-const plant = (targets: readonly { id: string; integration_id: string }[], count?: number) =>
-  plantDeliveries(ground.database.pool, planted, targets, count)
+async function plant(targets: readonly { id: string; integration_id: string }[], count?: number) {
+  const ids = await plantDeliveries(ground.database.pool, planted, targets, count)
+  wakeDeliveries(ground.database.pool)
+  return ids
+}
 const rows = async (table: string, order: string) =>
   (await ground.database.pool.query(`select * from ${table} order by ${order}`)).rows
 const finished = () =>
