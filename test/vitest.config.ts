@@ -4,7 +4,9 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   root: path.resolve(import.meta.dirname, '..'),
   // graphql 16 ships two builds; Node itself takes "main", and two copies in one process refuse each other's schemas.
-  resolve: { alias: [{ find: /^graphql$/, replacement: path.resolve(import.meta.dirname, '../node_modules/graphql/index.js') }] },
+  resolve: {
+    alias: [{ find: /^graphql$/, replacement: path.resolve(import.meta.dirname, '../node_modules/graphql/index.js') }],
+  },
   test: {
     include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
     globalSetup: ['test/ground/setup.ts'],

@@ -61,7 +61,10 @@ export interface WorldOptions {
   readonly config?: Readonly<Record<string, string>>
 }
 
-export async function buildWorld({ log = process.env.TEST_LOG ? createLog({ name: "test", level: "info" }) : silentLog, config: given = {} }: WorldOptions = {}): Promise<World> {
+export async function buildWorld({
+  log = process.env.TEST_LOG ? createLog({ name: 'test', level: 'info' }) : silentLog,
+  config: given = {},
+}: WorldOptions = {}): Promise<World> {
   const ground = await testDatabase()
   const { database } = ground
   const config = readConfig({
