@@ -3,9 +3,9 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { testDatabase } from '../../test/ground/database.ts'
 import { testMail } from '../../test/ground/mail.ts'
 import { createSealer } from '../access/seal.ts'
+import type { Database } from '../database/database.ts'
 import type { LeasedDelivery } from '../delivery/carrier.ts'
 import { createEgress } from '../egress/egress.ts'
 import { createMailer } from '../egress/mail.ts'
@@ -20,6 +20,8 @@ export interface GroundOptions {
   readonly poolSize?: number
   /** Instead of the test's own mail server. */
   readonly smtpUrl?: string
+  /** Instead of a database of its own: a migrated one, which is closed at the end. */
+  readonly on?: Database
 }
 
 export interface RunRow {
@@ -31,9 +33,9 @@ export interface RunRow {
   readonly duration_ms: number
 }
 
-export async function connectorGround({ poolSize = 10, smtpUrl }: GroundOptions = {}) {
+export async function connectorGround({ poolSize = 10, smtpUrl, on }: GroundOptions = {}) {
   const [ground, mail, folder] = await Promise.all([
-    testDatabase({ poolSize }),
+    on ? { database: on, close: () => on.close() } : ownDatabase(poolSize),
     testMail(),
     mkdtemp(path.join(tmpdir(), 'sluice-connectors-')),
   ])
@@ -158,6 +160,12 @@ export async function connectorGround({ poolSize = 10, smtpUrl }: GroundOptions 
       await ground.close()
     },
   }
+}
+
+/** Imported only where Vitest runs. */
+async function ownDatabase(poolSize: number) {
+  const { testDatabase } = await import('../../test/ground/database.ts')
+  return testDatabase({ poolSize })
 }
 
 export interface DeliveryOptions {

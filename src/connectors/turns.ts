@@ -50,6 +50,8 @@ export function createTurns(pool: pg.Pool): Turns {
 
 interface Session {
   readonly client: pg.PoolClient
+  /** The statement under way: a client takes one at a time. */
+  busy: Promise<unknown>
   users: number
   isClosed: boolean
 }
@@ -79,22 +81,20 @@ class SharedLocks {
     }
   }
 
-  async #tryLock({ client }: Session, key: string): Promise<boolean> {
-    const { rows } = await client.query<{ taken: boolean }>({
-      name: 'connectors: take turn',
-      text: 'select pg_try_advisory_lock(hashtextextended($1, 7)) as taken',
-      values: [key],
-    })
-    return rows[0]?.taken ?? false
+  async #tryLock(session: Session, key: string): Promise<boolean> {
+    const { rows } = await this.#query(session, 'select pg_try_advisory_lock(hashtextextended($1, 7)) as done', key)
+    return rows[0]?.done ?? false
+  }
+
+  #query(session: Session, text: string, key: string): Promise<pg.QueryResult<{ done: boolean }>> {
+    const answer = session.busy.then(() => session.client.query<{ done: boolean }>({ text, values: [key] }))
+    session.busy = answer.catch(() => undefined)
+    return answer
   }
 
   async #unlock(session: Session, key: string): Promise<void> {
     try {
-      await session.client.query({
-        name: 'connectors: end turn',
-        text: 'select pg_advisory_unlock(hashtextextended($1, 7))',
-        values: [key],
-      })
+      await this.#query(session, 'select pg_advisory_unlock(hashtextextended($1, 7)) as done', key)
       this.#leave(session)
     } catch {
       // The database connection is gone, and the lock with it.
@@ -114,7 +114,12 @@ class SharedLocks {
 
   async #open(): Promise<Session> {
     try {
-      const session: Session = { client: await this.#pool.connect(), users: 0, isClosed: false }
+      const session: Session = {
+        client: await this.#pool.connect(),
+        busy: Promise.resolve(),
+        users: 0,
+        isClosed: false,
+      }
       session.client.once('error', () => this.#close(session, true))
       return session
     } catch (error) {

@@ -2,9 +2,9 @@
 import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
-import { tmpdir } from 'node:os'
+import { availableParallelism, tmpdir } from 'node:os'
 import path from 'node:path'
-import { transform } from 'esbuild'
+import { transformSync } from 'esbuild'
 import { SluiceError } from '../../errors.ts'
 
 /** How to start one sandboxed process. */
@@ -78,15 +78,16 @@ function flags(memoryMb: number): string[] {
 /**
  * Limits of the operating system, where it has them: no file can be written, no
  * core dumped, few descriptors opened. Deno reserves some 560 MB of writable
- * address space when it starts; what is over that bounds array buffers, which
- * V8's own limit does not count.
+ * address space when it starts, and stacks for a thread per core; what is over
+ * that bounds array buffers, which V8's own limit does not count.
  */
 function limits(memoryMb: number): string {
-  const dataKb = (768 + 2 * memoryMb) * 1024
+  const dataKb = (768 + 2 * memoryMb + 16 * availableParallelism()) * 1024
   return `ulimit -f 0 2>/dev/null; ulimit -c 0 2>/dev/null; ulimit -n 64 2>/dev/null; ulimit -d ${dataKb} 2>/dev/null`
 }
 
 async function guestProgram(): Promise<string> {
   const source = await readFile(path.join(import.meta.dirname, 'guest.ts'), 'utf8')
-  return (await transform(source, { loader: 'ts', format: 'esm', target: 'esnext' })).code
+  // The synchronous call, once a process, leaves no esbuild running beside the worker.
+  return transformSync(source, { loader: 'ts', format: 'esm', target: 'esnext' }).code
 }
