@@ -3,8 +3,10 @@
  * runs a job at its time. It keeps its tables in a schema of its own, and uses
  * few connections of its own, so that deliveries never wait for it.
  */
-import { Logger, parseCronItems, run } from 'graphile-worker'
+import { setTimeout } from 'node:timers/promises'
+import { Logger, parseCronItems, type Runner, run } from 'graphile-worker'
 import type { Schedule } from '../delivery/jobs.ts'
+import { messageOf } from '../errors.ts'
 import type { Log } from '../log.ts'
 
 export interface SchedulesOptions {
@@ -15,9 +17,45 @@ export interface SchedulesOptions {
 
 /** Jobs come from the clock alone, so there is no need to look for others often. */
 const pollMs = 10_000
+/** After graphile-worker has given up, for instance because the database was away for long. */
+const restartMs = 5000
 
-export async function startSchedules({ url, schedules, log }: SchedulesOptions): Promise<{ close(): Promise<void> }> {
-  const runner = await run({
+/** @throws the database's error when it cannot start; later failures are logged, and it starts again. */
+export async function startSchedules(options: SchedulesOptions): Promise<{ close(): Promise<void> }> {
+  const { log } = options
+  const closing = new AbortController()
+  let runner = await startRunner(options)
+
+  async function keepRunning(): Promise<void> {
+    while (!closing.signal.aborted) {
+      try {
+        await runner.promise
+      } catch (error) {
+        log.error({ error: messageOf(error) }, 'schedules have stopped; starting them again')
+      }
+      if (closing.signal.aborted) return
+      await setTimeout(restartMs, undefined, { signal: closing.signal }).catch(() => undefined)
+      if (closing.signal.aborted) return
+      // A start that fails is one that has ended.
+      runner = await startRunner(options).catch((error) => ({
+        promise: Promise.reject(error),
+        stop: async () => undefined,
+      }))
+    }
+  }
+  const kept = keepRunning()
+
+  return {
+    async close() {
+      closing.abort()
+      await runner.stop().catch((error) => log.warn({ error: messageOf(error) }, 'schedules did not stop cleanly'))
+      await kept
+    },
+  }
+}
+
+function startRunner({ url, schedules, log }: SchedulesOptions): Promise<Pick<Runner, 'promise' | 'stop'>> {
+  return run({
     connectionString: url,
     maxPoolSize: 3,
     schema: 'graphile_worker',
@@ -39,5 +77,4 @@ export async function startSchedules({ url, schedules, log }: SchedulesOptions):
       })),
     ),
   })
-  return { close: () => runner.stop() }
 }

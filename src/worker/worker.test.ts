@@ -63,6 +63,18 @@ test('two workers start at once on a new database, deliver, and close', async ()
   expect(rows.map((row) => row.identifier)).toEqual(['prune_attempts', 'prune_change_log'])
 })
 
+test('a scheduled job does its work', async () => {
+  const { pool } = ground.database
+  const worker = await startWorker(options)
+  closing.push(() => worker.close())
+  await pool.query(
+    `insert into change_log (table_name, operation, key, created_at) values ('old', 'insert', '{}', now() - interval '1 day')`,
+  )
+  await pool.query(`select graphile_worker.add_job('prune_change_log')`)
+  const old = async () => (await pool.query(`select 1 from change_log where table_name = 'old'`)).rowCount
+  await until(old, (count) => count === 0)
+})
+
 test('when a worker is killed, another delivers after the lease, under the same webhook-id', async () => {
   const leaseMs = 600
   let answers = 0
