@@ -51,13 +51,8 @@ async function createProgram(args: readonly string[]): Promise<Command> {
     .action(async ({ yes = false }: { yes?: boolean }) => (await import('./reset.ts')).reset({ env: process.env, yes }))
 
   // It has options of its own, which only its module knows.
-  const demo = path.join(import.meta.dirname, 'demo.ts')
-  if (
-    (args.length === 0 || args.some((arg) => arg === 'demo' || arg === '--help' || arg === '-h')) &&
-    existsSync(demo)
-  ) {
-    const { demoCommand } = (await import(demo)) as { demoCommand(): Command }
-    program.addCommand(demoCommand())
+  if (args.length === 0 || args.some((arg) => ['demo', 'help', '--help', '-h'].includes(arg))) {
+    program.addCommand((await import('./demo.ts')).demoCommand())
   }
   return program
 }

@@ -2,7 +2,7 @@
  * Command `start`: everything on one machine, in this order, and stopped in the
  * opposite one:
  *
- * home and ports → embedded parts → migration → demo data → gateway and worker.
+ * home and ports → embedded parts → migration → gateway and worker, and meanwhile the demo's data.
  *
  * Gateway and worker are processes of their own, as in a real deployment. They
  * end with this process whatever happens to it, and so does Postgres.
@@ -61,11 +61,12 @@ export async function start(env: Env): Promise<void> {
     if (wasLeftBehind) await stopLeftovers({ env, home, log })
     await requireFreePorts(wantedPorts(env, settings), wasLeftBehind ? 10_000 : 0)
     parts = await startEmbeddedParts({ env, home, settings, log, onLost: failure.reject })
-    await unlessStopped(prepare({ env: parts.env, home, log }))
+    await unlessStopped(migrateOnce(parts.env))
     for (const name of ['gateway', 'worker']) {
       roles.push(startRole(name, { env: parts.env, home, onFailed: failure.reject }))
     }
-    const [gateway] = await unlessStopped(Promise.all(roles.map((role) => role.ready)))
+    const rolesReady = Promise.all(roles.map((role) => role.ready))
+    const [[gateway]] = await unlessStopped(Promise.all([rolesReady, seed({ env: parts.env, home, log })]))
     flushCompileCache()
     await announce({ parts, home, gatewayUrl: gateway?.url })
     await unlessStopped(new Promise(() => undefined))
@@ -88,14 +89,17 @@ interface StartOptions {
   readonly home: Home
 }
 
-/** Migrates once for everybody, and puts the demo's team and credentials there. */
-async function prepare({ env, home, log }: StartOptions & { readonly log: Log }): Promise<void> {
-  const config = readConfig(env)
-  const applied = await migrateDatabase(config.DATABASE_URL)
+/** Once for everybody: the roles find nothing left to do. */
+async function migrateOnce(env: Env): Promise<void> {
+  const applied = await migrateDatabase(readConfig(env).DATABASE_URL)
   if (applied.length > 0) console.log(`Migrated the database: ${applied.join(', ')}`)
-  const seed = path.join(import.meta.dirname, 'seed.ts')
-  if (!isDemo(env) || !existsSync(seed)) return
-  const { seedDemo } = (await import(seed)) as { seedDemo: SeedDemo }
+}
+
+/** Puts the demo's team and credentials into the database of a demo installation. */
+async function seed({ env, home, log }: StartOptions & { readonly log: Log }): Promise<void> {
+  if (!isDemo(env)) return
+  const config = readConfig(env)
+  const { seedDemo } = await import('./seed.ts')
   const database = openDatabase({ url: config.DATABASE_URL, poolSize: 2, log, applicationName: 'sluice start' })
   try {
     await seedDemo({ database, sealer: createSealer(config.SLUICE_SECRET_KEY), config, home: home.folder, log })
@@ -103,14 +107,6 @@ async function prepare({ env, home, log }: StartOptions & { readonly log: Log })
     await database.close()
   }
 }
-
-type SeedDemo = (options: {
-  readonly database: ReturnType<typeof openDatabase>
-  readonly sealer: ReturnType<typeof createSealer>
-  readonly config: ReturnType<typeof readConfig>
-  readonly home: string
-  readonly log: Log
-}) => Promise<void>
 
 function startRole(
   name: string,
