@@ -368,6 +368,22 @@ describe('state', () => {
     expect(rows[0].held).toBe(0)
   })
 
+  test('without state there are no turns: a slow first run holds nobody up', async () => {
+    const connection = await connected(
+      `export default async ({ delivery, request, config }) => { if (delivery.attempt === 1) await request.get(config.url + '/gate'); return 'success' }`,
+      {},
+      { config: { url: receiver.url } },
+    )
+    const delivery = await ground.delivery(connection)
+    gate = Promise.withResolvers()
+    const slow = carrier.deliver(delivery, unhurried)
+    await receiver.next(({ path }) => path === '/gate')
+    const others = [2, 3, 4].map((attempt) => carrier.deliver({ ...delivery, attempt }, unhurried))
+    expect((await Promise.all(others)).map(({ outcome }) => outcome)).toEqual(Array(3).fill('succeeded'))
+    gate.resolve()
+    expect((await slow).outcome).toBe('succeeded')
+  })
+
   test('a run that throws saves nothing; one that reports a failure does', async () => {
     const thrown = await connected(counter, { settings }, { config: { url: receiver.url, fail: true } })
     await carrier.deliver(await ground.delivery(thrown), unhurried)

@@ -59,8 +59,8 @@ export async function runConnection(
   signal: AbortSignal,
 ): Promise<RunResult> {
   const deadline = performance.now() + delivery.timeout_ms
-  // Not known for a connection that this process meets first: it takes its turn to be safe.
-  const takesTurns = parts.stateful.get(delivery.target_id) ?? true
+  const takesTurns =
+    parts.stateful.get(delivery.target_id) ?? (await keepsState(parts.database.pool, delivery.target_id))
   const endTurn = takesTurns ? await parts.turns.take(delivery.target_id, deadline, signal) : undefined
   if (takesTurns && !endTurn) {
     return failed('The run did not get its turn in time: earlier runs of this connection took too long.', 'timeout')
@@ -70,6 +70,16 @@ export async function runConnection(
   } finally {
     await endTurn?.()
   }
+}
+
+/** Asked once a process for each connection; every run renews the answer. */
+async function keepsState(pool: Database['pool'], connectionId: string): Promise<boolean> {
+  const { rows } = await pool.query<{ keeps: boolean }>(
+    `select k.manifest @> '{"settings": [{"type": "INTERNAL"}]}' as keeps
+       from connections c join connectors k on k.id = c.connector_id where c.id = $1`,
+    [connectionId],
+  )
+  return rows[0]?.keeps ?? false
 }
 
 async function runInTurn(

@@ -13,14 +13,11 @@
  */
 import type { AnswerMessage, LoadMessage, LogLevel, RequestAnswer, RunMessage } from './protocol.ts'
 
-interface DenoStream {
-  read(into: Uint8Array): Promise<number | null>
-  writeSync(from: Uint8Array): number
+declare const Deno: {
+  readonly stdin: { read(into: Uint8Array): Promise<number | null> }
+  readonly stdout: { writeSync(from: Uint8Array): number }
+  exit(code: number): never
 }
-type Reader = Pick<DenoStream, 'read'>
-type Writer = Pick<DenoStream, 'writeSync'>
-
-declare const Deno: { readonly stdin: Reader; readonly stdout: Writer; exit(code: number): never }
 
 const kept = new Set<PropertyKey>([
   // The language. Not among it: eval, Atomics and SharedArrayBuffer (they block), WebAssembly.
@@ -34,8 +31,7 @@ const kept = new Set<PropertyKey>([
   ...['decodeURI', 'decodeURIComponent', 'encodeURI', 'encodeURIComponent'],
   // Of the web platform, what neither reaches out nor loads code.
   ...['URL', 'URLSearchParams', 'TextEncoder', 'TextDecoder', 'atob', 'btoa', 'structuredClone', 'crypto', 'self'],
-  ...['queueMicrotask'],
-  ...['AbortController', 'AbortSignal', 'Event', 'EventTarget', 'DOMException'],
+  ...['AbortController', 'AbortSignal', 'Event', 'EventTarget', 'DOMException', 'queueMicrotask'],
 ])
 
 const { apply, ownKeys, deleteProperty, defineProperty } = Reflect

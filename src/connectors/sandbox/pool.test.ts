@@ -1,3 +1,7 @@
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import path from 'node:path'
 import { afterEach, expect, test } from 'vitest'
 import { createSandboxPool, type SandboxPool, type SandboxPoolOptions } from './pool.ts'
 import type { RunHost, RunOutcome } from './process.ts'
@@ -124,3 +128,16 @@ test('timers work as on the web: in order, with parameters, repeated, cleared', 
   const outcome = await pool.run({ key: 'a', bundle, input, host: silent, timeoutMs: 5000 })
   expect(said(outcome)).toBe('first a+b tick tick tick')
 })
+
+test.runIf(process.platform === 'linux' && existsSync('/usr/bin/setpriv'))(
+  'a connector that loops ends with its worker, also when that is killed',
+  async () => {
+    open()
+    const worker = spawn(process.execPath, [path.join(import.meta.dirname, 'orphan.fixture.ts')])
+    await once(worker.stdout, 'data')
+    const guest = execFileSync('pgrep', ['-f', '-P', String(worker.pid), 'guest.mjs'], { encoding: 'utf8' }).trim()
+    expect(existsSync(`/proc/${guest}`)).toBe(true)
+    worker.kill('SIGKILL')
+    await expect.poll(() => existsSync(`/proc/${guest}`), { timeout: 5000 }).toBe(false)
+  },
+)
