@@ -2,6 +2,7 @@
 import { SluiceError } from '../errors.ts'
 import type { CredentialVerifier } from './credentials.ts'
 import type { Principal } from './principal.ts'
+import type { Revocations } from './revocations.ts'
 import type { Tokens } from './tokens.ts'
 
 export interface Authenticator {
@@ -12,32 +13,36 @@ export interface Authenticator {
   authenticate(authorization: string | undefined): Promise<Principal>
 }
 
-export function createAuthenticator({
-  tokens,
-  credentials,
-}: {
+export interface AuthenticatorOptions {
   readonly tokens: Tokens
   readonly credentials: CredentialVerifier
-}): Authenticator {
+  readonly revocations: Revocations
+}
+
+export function createAuthenticator({ tokens, credentials, revocations }: AuthenticatorOptions): Authenticator {
+  const identify = (scheme: string, value: string): Promise<Principal> => {
+    if (scheme.toLowerCase() === 'bearer') return tokens.verify(value)
+    if (scheme.toLowerCase() === 'basic') {
+      const { key, secret } = decodeBasic(value)
+      return credentials.verify(key, secret)
+    }
+    throw new SluiceError(
+      'UNAUTHENTICATED',
+      `The scheme "${scheme.slice(0, 20)}" is not known here; use Bearer or Basic.`,
+    )
+  }
   return {
     async authenticate(authorization) {
-      const match = /^(\w+) +(\S+)$/.exec(authorization ?? '')
-      if (!match) {
+      const [, scheme, value] = /^(\w+) +(\S+)$/.exec(authorization ?? '') ?? []
+      if (!scheme || !value) {
         throw new SluiceError(
           'UNAUTHENTICATED',
           'Send "Authorization: Bearer <token>" with a token from POST /oauth/token, or "Authorization: Basic <base64 of key:secret>".',
         )
       }
-      const [, scheme, value] = match as unknown as [string, string, string]
-      if (scheme.toLowerCase() === 'bearer') return tokens.verify(value)
-      if (scheme.toLowerCase() === 'basic') {
-        const { key, secret } = decodeBasic(value)
-        return credentials.verify(key, secret)
-      }
-      throw new SluiceError(
-        'UNAUTHENTICATED',
-        `The scheme "${scheme.slice(0, 20)}" is not known here; use Bearer or Basic.`,
-      )
+      const principal = await identify(scheme, value)
+      revocations.check(principal.id)
+      return principal
     },
   }
 }

@@ -8,11 +8,20 @@ import type { GraphQLResolveInfo } from 'graphql'
 import type { Principal } from '../access/principal.ts'
 import { clientError } from '../database/client-errors.ts'
 import type { Database } from '../database/database.ts'
+import { createPreparedNames } from '../database/prepared.ts'
 import { SluiceError } from '../errors.ts'
-import type { LiveQueries, LiveQuery } from '../live/live-queries.ts'
-import { planOperation, planRootField, tablesOf } from '../tables/plan.ts'
+import { dependenciesOf } from '../live/dependencies.ts'
+import type { LiveQueries } from '../live/live-queries.ts'
+import type { Streams } from '../live/streams.ts'
+import { planOperation, planRootField } from '../tables/plan.ts'
 import type { Root } from '../tables/query.ts'
-import { type Statement, selectStatement } from '../tables/select.ts'
+import {
+  type SelectContext,
+  type Statement,
+  type StreamRoot,
+  selectStatement,
+  streamStatement,
+} from '../tables/select.ts'
 import type { PreparedOperation } from './operation.ts'
 import type { RoleSchema } from './role-schemas.ts'
 
@@ -34,26 +43,33 @@ export interface Engine {
 export interface EngineOptions {
   readonly database: Database
   readonly liveQueries: LiveQueries
+  readonly streams: Streams
   readonly retentionAfterRetrievalDays: number
 }
 
-export function createEngine({ database, liveQueries, retentionAfterRetrievalDays }: EngineOptions): Engine {
-  const statementOf = (
-    roots: readonly Root[],
+export function createEngine({ database, liveQueries, streams, retentionAfterRetrievalDays }: EngineOptions): Engine {
+  const selectContext = (
     { view }: RoleSchema,
     { principal, requestId, address }: Caller,
     operation: string,
-  ) =>
-    selectStatement(roots, {
-      view,
-      principal,
-      retentionAfterRetrievalDays,
-      request: { id: requestId, address, operation },
-    })
+  ): SelectContext => ({
+    view,
+    principal,
+    retentionAfterRetrievalDays,
+    request: { id: requestId, address, operation },
+  })
+  const statementOf = (roots: readonly Root[], role: RoleSchema, caller: Caller, operation: string) =>
+    selectStatement(roots, selectContext(role, caller, operation))
 
+  const names = createPreparedNames()
   const run = async ({ text, values }: Statement): Promise<string> => {
     try {
-      const { rows } = await database.pool.query<[string]>({ text, values: values as unknown[], rowMode: 'array' })
+      const { rows } = await database.pool.query<[string]>({
+        text,
+        values: values as unknown[],
+        rowMode: 'array',
+        name: names.nameOf(text),
+      })
       return rows[0]?.[0] as string
     } catch (error) {
       throw clientError(error) ?? error
@@ -73,10 +89,18 @@ export function createEngine({ database, liveQueries, retentionAfterRetrievalDay
       if (!only || only.kind === 'typename') {
         throw new SluiceError('BAD_REQUEST', 'A subscription has exactly one root field, a table.')
       }
+      const dependencies = dependenciesOf([only], operation.role.view, caller.principal.variables)
+      if (only.kind === 'stream') {
+        const context = selectContext(operation.role, caller, 'stream')
+        return streams.subscribe({
+          dependencies,
+          batchSize: only.batchSize,
+          startAfter: startAfter(only),
+          statement: (step) => streamStatement(only, step, context),
+        })
+      }
       const statement = statementOf([only], operation.role, caller, 'subscription')
-      return liveQueries.subscribe(
-        liveQuery(statement, tablesOf([only], operation.role.view), caller, () => run(statement)),
-      )
+      return liveQueries.subscribe({ key: cohortKey(statement, caller), dependencies, statement })
     },
 
     async resolveRoot(info, role, caller) {
@@ -95,14 +119,14 @@ export function createEngine({ database, liveQueries, retentionAfterRetrievalDay
 }
 
 /** Equal statement and values give equal results; one that writes an audit entry is never shared between principals. */
-function liveQuery(
-  statement: Statement,
-  tables: ReadonlySet<string>,
-  { principal }: Caller,
-  evaluate: () => Promise<string>,
-): LiveQuery {
-  const owner = statement.retrieves ? principal.id : ''
-  return { key: JSON.stringify([owner, statement.text, statement.values.slice(0)]), tables, evaluate }
+function cohortKey({ text, values, retrieves }: Statement, { principal }: Caller): string {
+  return JSON.stringify([retrieves ? principal.id : '', text, values])
+}
+
+/** A stream by position only follows; one by another column first reads what is there. */
+function startAfter({ cursor }: StreamRoot): string | null {
+  if (cursor.column !== 'position' || !cursor.ascending) return null
+  return typeof cursor.from === 'string' ? cursor.from : ''
 }
 
 function planInput({ role, document, operation, variables }: PreparedOperation) {

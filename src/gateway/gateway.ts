@@ -11,11 +11,15 @@ import type { Config } from '../config.ts'
 import type { Database } from '../database/database.ts'
 import { SluiceError } from '../errors.ts'
 import { openChangeFeed } from '../live/change-feed.ts'
+import { createEvaluator } from '../live/evaluator.ts'
 import { createLiveQueries } from '../live/live-queries.ts'
 import { createPoker } from '../live/poke.ts'
+import { positionHorizon } from '../live/position-horizon.ts'
+import { createStreams } from '../live/streams.ts'
 import type { Log } from '../log.ts'
 import { submitSession } from '../sessions/submit.ts'
 import { createEngine } from './engine.ts'
+import { followRevocations } from './follow-revocations.ts'
 import { createGraphQLHttp } from './graphql-http.ts'
 import { openGraphQLSocket } from './graphql-socket.ts'
 import { createTokenEndpoint } from './oauth.ts'
@@ -40,13 +44,17 @@ export interface Gateway {
 export async function startGateway({ config, database, sealer, log }: GatewayOptions): Promise<Gateway> {
   const feed = await openChangeFeed({ pool: database.pool, url: config.DATABASE_URL, log })
   const poker = createPoker({ pool: database.pool, channels: ['sluice_changes', 'sluice_deliveries'], log })
-  const liveQueries = createLiveQueries({ feed, log })
+  const evaluator = createEvaluator({ pool: database.pool })
+  const liveQueries = createLiveQueries({ feed, evaluator, log })
+  const streams = createStreams({ feed, evaluator, log, horizon: () => positionHorizon(database) })
+  const revocations = await followRevocations({ database, feed, tokenSeconds: config.TOKEN_SECONDS })
   const tokens = await createTokens({ database, sealer, issuer: config.PUBLIC_URL, seconds: config.TOKEN_SECONDS })
   const credentials = createCredentialVerifier(database, config.SLUICE_ENVIRONMENT)
-  const authenticator = createAuthenticator({ tokens, credentials })
+  const authenticator = createAuthenticator({ tokens, credentials, revocations })
   const engine = createEngine({
     database,
     liveQueries,
+    streams,
     retentionAfterRetrievalDays: config.RETENTION_AFTER_RETRIEVAL_DAYS,
   })
   const committed = () => {
@@ -126,6 +134,7 @@ export async function startGateway({ config, database, sealer, log }: GatewayOpt
       const closed = new Promise<void>((resolve) => server.close(() => resolve()))
       await socket.close()
       liveQueries.close()
+      streams.close()
       server.closeIdleConnections()
       const patience = setTimeout(() => server.closeAllConnections(), 5_000)
       await closed

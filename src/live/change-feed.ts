@@ -76,6 +76,11 @@ export async function openChangeFeed(options: ChangeFeedOptions): Promise<Change
   let timer: NodeJS.Timeout | undefined
   let running: Promise<void> | null = null
   let again = false
+  let failing = false
+
+  const tellOfGap = () => {
+    for (const listener of gapListeners) listener()
+  }
 
   const schedule = (ms: number) => {
     clearTimeout(timer)
@@ -95,7 +100,13 @@ export async function openChangeFeed(options: ChangeFeedOptions): Promise<Change
       .then((outcome) => {
         running = null
         if (closed) return
-        if (outcome === 'failed') return schedule(retryMs)
+        if (outcome === 'failed') {
+          failing = true
+          return schedule(retryMs)
+        }
+        // While nothing could be read, the pruner may have passed our cursor.
+        if (failing) tellOfGap()
+        failing = false
         if (outcome === 'full' || again) {
           again = false
           return schedule(0)
@@ -138,11 +149,6 @@ export async function openChangeFeed(options: ChangeFeedOptions): Promise<Change
     log,
     retryMs,
     onNotify: poke,
-    // While the connection was down the pruner may have passed our cursor.
-    onReconnect: () => {
-      for (const listener of gapListeners) listener()
-      poke()
-    },
   })
   schedule(0)
 
@@ -176,15 +182,13 @@ interface EarOptions {
   readonly log: Log
   readonly retryMs: number
   readonly onNotify: () => void
-  readonly onReconnect: () => void
 }
 
 /** One connection that listens for pokes, opened again whenever it is lost. */
-function openEar({ url, log, retryMs, onNotify, onReconnect }: EarOptions): { close(): Promise<void> } {
+function openEar({ url, log, retryMs, onNotify }: EarOptions): { close(): Promise<void> } {
   let client: pg.Client | null = null
   let timer: NodeJS.Timeout | undefined
   let closed = false
-  let connectedBefore = false
 
   const connect = async () => {
     const attempt = new pg.Client({ connectionString: url, application_name: 'sluice live' })
@@ -201,8 +205,7 @@ function openEar({ url, log, retryMs, onNotify, onReconnect }: EarOptions): { cl
       client = attempt
       await attempt.connect()
       await attempt.query(`listen ${changesChannel}`)
-      if (connectedBefore) onReconnect()
-      connectedBefore = true
+      onNotify()
     } catch (error) {
       lost(error as Error)
     }

@@ -177,12 +177,37 @@ class Planner {
       const rows = { ...everyRow(one), where: { kind: 'and' as const, of } }
       return { kind: 'one', key, rows, fields: this.#selected(one, type, nodes) }
     }
+    const streamed = name.endsWith('_stream') && view.tables.get(name.slice(0, -'_stream'.length))
+    if (streamed) return this.#stream(streamed, type, key, nodes)
     const many = name.endsWith('_aggregate') && view.tables.get(name.slice(0, -'_aggregate'.length))
     if (many) {
       const rows = this.#rows(many, this.#arguments(type, nodes), here)
       return { kind: 'aggregate', key, rows, parts: this.#aggregateParts(many, type, nodes) }
     }
     return null
+  }
+
+  #stream(from: VisibleTable, type: GraphQLObjectType, key: string, nodes: readonly FieldNode[]): Root {
+    const { batch_size, cursor, where } = this.#arguments(type, nodes)
+    const refuse = (path: string, problem: string): never => {
+      throw new SluiceError('VALIDATION_FAILED', `${key}.${path} ${problem}.`, { path: `${key}.${path}` })
+    }
+    const batchSize = batch_size as number
+    if (batchSize < 1 || batchSize > from.limit) refuse('batch_size', `must be between 1 and ${from.limit}`)
+    const entries = listOf<Record<string, unknown> | null>(cursor).filter((entry) => entry !== null)
+    const [entry] = entries
+    if (!entry || entries.length > 1) return refuse('cursor', 'must have exactly one entry')
+    const columns = Object.entries((entry.initial_value ?? {}) as Record<string, unknown>)
+    const [first] = columns
+    if (!first || columns.length > 1) return refuse('cursor.initial_value', 'must name exactly one column')
+    return {
+      kind: 'stream',
+      key,
+      rows: this.#rows(from, { where }, key),
+      fields: this.#selected(from, type, nodes),
+      cursor: { column: first[0], from: first[1] ?? null, ascending: entry.ordering !== 'DESC' },
+      batchSize,
+    }
   }
 
   #arguments(type: GraphQLObjectType, nodes: readonly FieldNode[]): Record<string, unknown> {

@@ -57,6 +57,38 @@ export type AggregateFunction =
 
 /** One root field. */
 export type Root =
+  /** Rows after a cursor, in its order; see `live/streams.ts`. */
+  | {
+      readonly kind: 'stream'
+      readonly key: string
+      readonly rows: Rows
+      readonly fields: readonly Selected[]
+      readonly cursor: StreamCursor
+      readonly batchSize: number
+    }
   | { readonly kind: 'list' | 'one'; readonly key: string; readonly rows: Rows; readonly fields: readonly Selected[] }
   | { readonly kind: 'aggregate'; readonly key: string; readonly rows: Rows; readonly parts: readonly AggregatePart[] }
   | { readonly kind: 'typename'; readonly key: string; readonly value: string }
+
+export interface StreamCursor {
+  /** The column that the caller orders by. */
+  readonly column: string
+  /** Where to begin: rows beyond this value. */
+  readonly from: unknown
+  readonly ascending: boolean
+}
+
+/**
+ * Which rows of a stream come next. First those that were complete when it
+ * opened, in the caller's order; then, as they become complete, in the order of
+ * their positions, which loses none.
+ */
+export type StreamStep =
+  | {
+      readonly phase: 'backlog'
+      /** The last row that was sent; null at the beginning. */
+      readonly after: { readonly value: string; readonly position: string } | null
+      /** Positions from here on are for the second phase. */
+      readonly horizon: string
+    }
+  | { readonly phase: 'follow'; readonly after: string }

@@ -79,6 +79,22 @@ class TableTypes {
       this.#builder.queryField(`${table.name}_by_pk`, byPk('query'))
       this.#builder.subscriptionField(`${table.name}_by_pk`, byPk('subscription'))
     }
+    if (visible.columns.has('position')) {
+      this.#builder.subscriptionField(`${table.name}_stream`, (t: Dynamic) =>
+        t.field({
+          type: [this.#object(table.name)],
+          nullable: false,
+          description: `Rows of ${table.name} beyond a cursor, in batches, each row once. With the cursor \`position\` none is lost or repeated across connections.`,
+          args: {
+            batch_size: t.arg({ type: 'Int', required: true, description: 'The most rows in one result.' }),
+            cursor: t.arg({ type: [this.#streamCursor(visible)], required: { list: true, items: false } }),
+            where: t.arg({ type: this.#boolExp(visible), description: 'Only rows for which this is true.' }),
+          },
+          subscribe: notHere,
+          resolve: root,
+        }),
+      )
+    }
     if (visible.aggregate) {
       this.#builder.queryField(`${table.name}_aggregate`, aggregate('query'))
       this.#builder.subscriptionField(`${table.name}_aggregate`, aggregate('subscription'))
@@ -229,6 +245,24 @@ class TableTypes {
             t.field({ type: this.#orderBy(this.#view.tables.get(relation.table) as VisibleTable) }),
           ]),
       ),
+    }))
+  }
+
+  /** Columns that order rows: text and times; `position` orders them as they were committed. */
+  #streamCursor(visible: VisibleTable): Dynamic {
+    const base = `${visible.table.name}_stream_cursor`
+    const columns = [...visible.columns.values()].filter(
+      (column) => column.required && !column.list && (column.name === 'position' || column.type === 'timestamptz'),
+    )
+    const value = this.#input(`${base}_value_input`, (t) =>
+      Object.fromEntries(columns.map((column) => [column.name, t.field({ type: this.#scalar(column) })])),
+    )
+    const ordering = this.#once(this.#enums, 'cursor_ordering', () =>
+      this.#builder.enumType('cursor_ordering', { values: ['ASC', 'DESC'] }),
+    )
+    return this.#input(`${base}_input`, (t) => ({
+      initial_value: t.field({ type: value, required: true }),
+      ordering: t.field({ type: ordering }),
     }))
   }
 

@@ -8,7 +8,7 @@ import type { Principal } from '../access/principal.ts'
 import type { Model, Relation } from './model.ts'
 import type { Predicate } from './predicate.ts'
 import { type PredicateSqlContext, predicateToSql } from './predicate-sql.ts'
-import type { AggregateFunction, AggregatePart, Ordering, Root, Rows, Selected } from './query.ts'
+import type { AggregateFunction, AggregatePart, Ordering, Root, Rows, Selected, StreamStep } from './query.ts'
 import type { RoleView } from './role-view.ts'
 import { literal, name, SqlWriter } from './sql-writer.ts'
 
@@ -35,6 +35,7 @@ export function selectStatement(roots: readonly Root[], context: SelectContext):
   const sessions: string[] = []
   const entries = roots.map((root): [string, string] => {
     if (root.kind === 'typename') return [root.key, literal(root.value)]
+    if (root.kind === 'stream') throw new Error('A stream has a statement of its own.')
     const alias = select.writer.alias()
     const part = select.root(root)
     joins.push(` left join (${part.sql}) ${alias} on true`)
@@ -54,12 +55,29 @@ export function selectStatement(roots: readonly Root[], context: SelectContext):
   return { text, values: select.writer.values, retrieves: sessions.length > 0 }
 }
 
+export type StreamRoot = Root & { readonly kind: 'stream' }
+
+/**
+ * The next batch of a stream: `data` as above, `cursor` with what its last row
+ * says to continue from (JSON text `[value, position]`, or null) and `count`.
+ */
+export function streamStatement(root: StreamRoot, step: StreamStep, context: SelectContext): Statement {
+  const select = new Select(context)
+  const part = select.stream(root, step)
+  const data = `${jsonObject([[root.key, 'batch.json']])}::text as data, batch.cursor, batch.count`
+  const from = `from (${part.sql}) batch`
+  const text = part.retrieves
+    ? retrievalStatement(`select ${data}, batch.sessions ${from}`, select.writer, context, 'data, cursor, count')
+    : `select ${data} ${from}`
+  return { text, values: select.writer.values, retrieves: part.retrieves }
+}
+
 /**
  * Wraps an answer whose `sessions` lists the ids of the sessions it hands over:
  * their grants' short clock starts at the first time, and the audit entry is
  * written, in the statement that returns the data.
  */
-function retrievalStatement(answer: string, writer: SqlWriter, context: SelectContext): string {
+function retrievalStatement(answer: string, writer: SqlWriter, context: SelectContext, columns = 'data'): string {
   const { principal, request, retentionAfterRetrievalDays } = context
   const integration = writer.value(principal.integrationId, 'uuid')
   return `with answer as materialized (${answer}),
@@ -80,7 +98,7 @@ entry as (
          ${writer.value(request.address, 'text')}, ${writer.value(request.id, 'text')}
     from (select array_agg(id) as ids from retrieved) handed where ids is not null
 )
-select data from answer`
+select ${columns} from answer`
 }
 
 interface Part {
@@ -101,9 +119,55 @@ class Select {
     this.#predicates = { writer: this.writer, model: view.model, variables: principal.variables }
   }
 
-  root(root: Exclude<Root, { kind: 'typename' }>): Part {
+  root(root: Exclude<Root, { kind: 'typename' | 'stream' }>): Part {
     if (root.kind === 'aggregate') return this.#aggregate(root.rows, root.parts, null)
     return root.kind === 'one' ? this.#rows(root.rows, root.fields, null) : this.#list(root.rows, root.fields, null)
+  }
+
+  /** Columns `json`, `cursor`, `count` and, where data is handed over, `sessions`. */
+  stream({ rows, fields, cursor, batchSize }: StreamRoot, step: StreamStep): Part {
+    const { column, from, ascending } = cursor
+    const type = rows.from.table.columns.get(column)?.type ?? 'text'
+    const beyond = ascending ? '>' : '<'
+    const value = (given: unknown) => this.writer.value(given, type)
+    const bounds = (alias: string): string[] => {
+      const at = `${alias}.${name(column)}`
+      const position = `${alias}."position"`
+      const start = from === null ? [] : [`${at} ${beyond} ${value(from)}`]
+      if (step.phase === 'follow') {
+        return [...start, `${position} > ${this.writer.value(step.after, 'text')}`, `${position} < position_horizon()`]
+      }
+      const after = step.after
+        ? [
+            `(${at}, ${position}) ${beyond} (${value(step.after.value)}, ${this.writer.value(step.after.position, 'text')})`,
+          ]
+        : start
+      return [...after, `${position} < ${this.writer.value(step.horizon, 'text')}`]
+    }
+    const direction = step.phase === 'follow' || ascending ? 'asc' : 'desc'
+    const orderBy = (step.phase === 'follow' ? ['position', column] : [column, 'position']).map((key) => ({
+      through: [],
+      column: key,
+      direction,
+    }))
+    const batch = {
+      ...rows,
+      from: { ...rows.from, limit: batchSize },
+      orderBy,
+      distinctOn: [],
+      limit: batchSize,
+      offset: 0,
+    }
+    const { base, alias, order } = this.#base(batch, null, bounds)
+    const { object, joins, sessions } = this.#object(batch, fields, alias)
+    const [cursorKey, positionKey] = step.phase === 'follow' ? ['o1', 'o0'] : ['o0', 'o1']
+    const retrieved = sessions.length > 0 ? `, concat_ws(',', ${sessions.join(', ')}) as sessions` : ''
+    const row = `select ${object} as json, json_build_array(${alias}.${cursorKey}::text, ${alias}.${positionKey}) as cursor${retrieved} from (${base}) ${alias}${joins}${order}`
+    const outer = this.writer.alias()
+    return {
+      sql: `select coalesce(json_agg(${outer}.json), '[]'::json) as json, (json_agg(${outer}.cursor) -> -1)::text as cursor, count(*)::text as count${sessions.length > 0 ? `, string_agg(${outer}.sessions, ',') as sessions` : ''} from (${row}) ${outer}`,
+      retrieves: sessions.length > 0,
+    }
   }
 
   #list(rows: Rows, fields: readonly Selected[], parent: Parent | null): Part {
@@ -128,7 +192,11 @@ class Select {
   }
 
   /** The table's rows that are visible and asked for, cut to size before anything is joined to them. */
-  #base(rows: Rows, parent: Parent | null): { base: string; alias: string; order: string } {
+  #base(
+    rows: Rows,
+    parent: Parent | null,
+    bounds: (alias: string) => readonly string[] = () => [],
+  ): { base: string; alias: string; order: string } {
     const inner = this.writer.alias()
     const alias = this.writer.alias()
     const { table, filter } = rows.from
@@ -137,7 +205,7 @@ class Select {
       : []
     conditions.push(this.#condition(filter, rows, inner, false))
     conditions.push(this.#condition(rows.where, rows, inner, true))
-    const where = conditions.filter((condition) => condition !== 'true')
+    const where = [...conditions.filter((condition) => condition !== 'true'), ...bounds(inner)]
     const orderings = orderFor(rows)
     const keys = orderings.map((ordering) => this.#orderKey(ordering, inner))
     const columns = [...table.columns.keys()].map((column) => `${inner}.${name(column)}`)

@@ -21,6 +21,12 @@ CREATE FUNCTION next_position() RETURNS text LANGUAGE sql VOLATILE AS $$
       || lpad(to_hex(nextval('position_sequence')), 16, '0')
 $$;
 
+-- Every position below it belongs to a transaction that has ended: what a
+-- stream has read up to here is complete.
+CREATE FUNCTION position_horizon() RETURNS text LANGUAGE sql STABLE AS $$
+  SELECT lpad(to_hex(pg_snapshot_xmin(pg_current_snapshot())::text::bigint), 16, '0')
+$$;
+
 -- CreateEnum
 CREATE TYPE "session_kind" AS ENUM ('application', 'booking');
 
@@ -170,7 +176,7 @@ CREATE TABLE "sessions" (
     "submitted_at" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
     "expires_at" TIMESTAMPTZ(3) NOT NULL,
     "purged_at" TIMESTAMPTZ(3),
-    "position" TEXT NOT NULL DEFAULT next_position(),
+    "position" TEXT COLLATE "C" NOT NULL DEFAULT next_position(),
 
     CONSTRAINT "sessions_pkey" PRIMARY KEY ("id")
 );
@@ -185,7 +191,7 @@ CREATE TABLE "session_events" (
     "payment_id" TEXT,
     "config" JSONB NOT NULL DEFAULT '{}',
     "created_at" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
-    "position" TEXT NOT NULL DEFAULT next_position(),
+    "position" TEXT COLLATE "C" NOT NULL DEFAULT next_position(),
 
     CONSTRAINT "session_events_pkey" PRIMARY KEY ("id")
 );
