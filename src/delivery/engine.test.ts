@@ -318,11 +318,11 @@ describe('leases', () => {
     const seen: string[] = []
     const deliver = async (delivery: LeasedDelivery): Promise<AttemptReport> => {
       seen.push(delivery.id)
-      await new Promise((resolve) => setTimeout(resolve, 900))
+      await new Promise((resolve) => setTimeout(resolve, 1500))
       return { outcome: 'succeeded' }
     }
-    start(deliver, { leaseMs: 300, pollMs: 20 })
-    start(deliver, { leaseMs: 300, pollMs: 20 })
+    start(deliver, { leaseMs: 900, pollMs: 20 })
+    start(deliver, { leaseMs: 900, pollMs: 20 })
     await until(deliveries, allAre('succeeded'))
     expect(seen).toEqual([id])
   })
