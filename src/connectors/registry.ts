@@ -35,8 +35,35 @@ export async function installConnector(
   folder: string,
 ): Promise<InstalledConnector> {
   const { manifest, bundle, sha256 } = await bundleConnector(folder)
+  const { implementation, version } = manifest
+  // A row that another process adds at this very moment is not yet seen by the first look, but by the second.
+  const found =
+    (await findOrAdd(database, manifest, bundle, sha256)) ?? (await findOrAdd(database, manifest, bundle, sha256))
+  if (!found?.same) {
+    throw new SluiceError(
+      'CONFLICT',
+      `${implementation}@${version} is already installed with other content. Raise "version" in the manifest.`,
+    )
+  }
+  const { id, status, created } = found
+  return { id, implementation, version, status, permissions: manifest.permissions, bundle_sha256: sha256, created }
+}
+
+interface FoundConnector {
+  readonly id: string
+  readonly status: ConnectorStatus
+  readonly created: boolean
+  readonly same: boolean
+}
+
+async function findOrAdd(
+  { pool }: Database,
+  manifest: Manifest,
+  bundle: string,
+  sha256: string,
+): Promise<FoundConnector | undefined> {
   const { implementation, version, name, author, description } = manifest
-  const { rows } = await database.pool.query<{ id: string; status: ConnectorStatus; created: boolean; same: boolean }>(
+  const { rows } = await pool.query<FoundConnector>(
     `with added as (
        insert into connectors (implementation, version, name, author, description, manifest, bundle, bundle_sha256)
        values ($1, $2, $3, $4, $5, $6::jsonb, $7, $8)
@@ -49,15 +76,7 @@ export async function installConnector(
        from connectors where implementation = $1 and version = $2`,
     [implementation, version, name, author, description, JSON.stringify(manifest), bundle, sha256],
   )
-  const [found] = rows
-  if (!found?.same) {
-    throw new SluiceError(
-      'CONFLICT',
-      `${implementation}@${version} is already installed with other content. Raise "version" in the manifest.`,
-    )
-  }
-  const { id, status, created } = found
-  return { id, implementation, version, status, permissions: manifest.permissions, bundle_sha256: sha256, created }
+  return rows[0]
 }
 
 /**

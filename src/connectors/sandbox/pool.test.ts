@@ -1,6 +1,8 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterEach, expect, test } from 'vitest'
 import { createSandboxPool, type SandboxPool, type SandboxPoolOptions } from './pool.ts'
@@ -133,11 +135,14 @@ test.runIf(process.platform === 'linux' && existsSync('/usr/bin/setpriv'))(
   'a connector that loops ends with its worker, also when that is killed',
   async () => {
     open()
-    const worker = spawn(process.execPath, [path.join(import.meta.dirname, 'orphan.fixture.ts')])
+    const TMPDIR = await mkdtemp(path.join(tmpdir(), 'sluice-orphan-'))
+    const fixture = path.join(import.meta.dirname, 'orphan.fixture.ts')
+    const worker = spawn(process.execPath, [fixture], { env: { ...process.env, TMPDIR } })
     await once(worker.stdout, 'data')
     const guest = execFileSync('pgrep', ['-f', '-P', String(worker.pid), 'guest.mjs'], { encoding: 'utf8' }).trim()
     expect(existsSync(`/proc/${guest}`)).toBe(true)
     worker.kill('SIGKILL')
     await expect.poll(() => existsSync(`/proc/${guest}`), { timeout: 5000 }).toBe(false)
+    await rm(TMPDIR, { recursive: true })
   },
 )
