@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
+import { chown, mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -35,6 +35,11 @@ describe('a home', () => {
     expect(wasLeftBehind).toBe(true)
     await release()
     expect((await takeHome(home)).wasLeftBehind).toBe(false)
+  })
+
+  test.runIf(process.getuid?.() === 0)('of another user is left alone, by root too', async () => {
+    await chown(home.folder, 12_345, 12_345)
+    await expect(makeHome(home)).rejects.toThrow('belongs to another user')
   })
 
   test('is not owned by another program that has the old number by now', async () => {

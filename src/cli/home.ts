@@ -1,7 +1,7 @@
 /** The folder of one installation that runs embedded parts, `.sluice` unless `SLUICE_HOME` says otherwise. */
 import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { access, constants, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { commandOf } from '../database/embedded-process.ts'
 import { SluiceError } from '../errors.ts'
@@ -42,14 +42,15 @@ export function forPeople(place: string): string {
 /** Others may pass through to what they own (the account that Postgres runs under, when we are root), and list nothing. */
 export async function makeHome(home: Home): Promise<void> {
   await mkdir(home.folder, { recursive: true, mode: 0o711 }).catch((cause) => notOurs(home, cause))
-  await access(home.folder, constants.R_OK | constants.W_OK).catch((cause) => notOurs(home, cause))
+  // Root could, but would leave files behind that the owner cannot read.
+  if ((await stat(home.folder)).uid !== process.getuid?.()) notOurs(home)
   for (const folder of [home.files, home.mail, home.logs]) await mkdir(folder, { recursive: true, mode: 0o700 })
 }
 
-function notOurs(home: Home, cause: Error): never {
+function notOurs(home: Home, cause?: Error): never {
   throw new SluiceError(
     'CONFIGURATION',
-    `${home.folder} cannot be written by this user (${cause.message}). Start as the user who made it, delete it, or set SLUICE_HOME to another folder.`,
+    `${home.folder} ${cause ? `cannot be made (${cause.message})` : 'belongs to another user'}. Start as the user who owns it, or set SLUICE_HOME to another folder.`,
     { cause },
   )
 }
