@@ -17,7 +17,8 @@ export interface SandboxCommand {
 }
 
 export interface SandboxFiles {
-  command(memoryMb: number): SandboxCommand
+  /** Also puts the folder back if somebody emptied the temporary folder meanwhile. */
+  command(memoryMb: number): Promise<SandboxCommand>
   /** Deletes the folder. */
   remove(): Promise<void>
 }
@@ -27,19 +28,25 @@ export async function prepareSandbox(deno: string): Promise<SandboxFiles> {
   const folder = await mkdtemp(path.join(tmpdir(), 'sluice-sandbox-'))
   const cwd = path.join(folder, 'empty')
   const program = path.join(folder, 'guest.mjs')
-  await mkdir(cwd)
-  await writeFile(program, await guestProgram())
+  const source = await guestProgram()
   const setpriv = process.platform === 'linux' ? ['/usr/bin/setpriv', '/bin/setpriv'].find(existsSync) : undefined
   // Ends an endless loop too when the worker is killed and can no longer do so.
   const dieWithParent = setpriv ? [setpriv, '--pdeathsig', 'KILL', '--no-new-privs'] : []
   return {
-    command: (memoryMb) => ({
-      file: '/bin/sh',
-      parameters: ['-c', `${limits(memoryMb)}; exec "$@"`, 'sh', ...dieWithParent, deno, ...flags(memoryMb), program],
-      // Nothing of the worker's environment. DENO_DIR cannot be made there, so Deno keeps no cache at all.
-      env: { DENO_DIR: '/dev/null/none', DENO_NO_UPDATE_CHECK: '1', NO_COLOR: '1' },
-      cwd,
-    }),
+    async command(memoryMb) {
+      if (!existsSync(program) || !existsSync(cwd)) {
+        await mkdir(folder, { recursive: true, mode: 0o700 })
+        await mkdir(cwd, { recursive: true })
+        await writeFile(program, source)
+      }
+      return {
+        file: '/bin/sh',
+        parameters: ['-c', `${limits(memoryMb)}; exec "$@"`, 'sh', ...dieWithParent, deno, ...flags(memoryMb), program],
+        // Nothing of the worker's environment. DENO_DIR cannot be made there, so Deno keeps no cache at all.
+        env: { DENO_DIR: '/dev/null/none', DENO_NO_UPDATE_CHECK: '1', NO_COLOR: '1' },
+        cwd,
+      }
+    },
     remove: () => rm(folder, { recursive: true, force: true }),
   }
 }

@@ -1,7 +1,7 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterEach, expect, test } from 'vitest'
@@ -146,3 +146,19 @@ test.runIf(process.platform === 'linux' && existsSync('/usr/bin/setpriv'))(
     await rm(TMPDIR, { recursive: true })
   },
 )
+
+test('a temporary folder that was emptied by a cleaner is put back', async () => {
+  const TMPDIR = await mkdtemp(path.join(tmpdir(), 'sluice-cleaned-'))
+  const before = process.env.TMPDIR
+  process.env.TMPDIR = TMPDIR
+  open()
+  expect(said(await run('a'))).toBe('1')
+  if (before === undefined) delete process.env.TMPDIR
+  else process.env.TMPDIR = before
+  await rm(TMPDIR, { recursive: true })
+  await mkdir(TMPDIR)
+  expect(said(await run('b'))).toBe('1')
+  await pool.close()
+  expect(await readdir(TMPDIR)).toEqual([])
+  await rm(TMPDIR, { recursive: true })
+})

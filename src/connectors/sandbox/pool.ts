@@ -131,9 +131,9 @@ class Pool implements SandboxPool {
   async #start(bundle: string): Promise<SandboxProcess | RunOutcome> {
     this.#taken++
     this.#files ??= prepareSandbox(this.#deno)
-    const starting = this.#files.then((files) =>
-      SandboxProcess.start(files.command(this.#limits.memoryMb), bundle, this.#limits),
-    )
+    const starting = this.#files
+      .then((files) => files.command(this.#limits.memoryMb))
+      .then((command) => SandboxProcess.start(command, bundle, this.#limits))
     this.#starting.add(starting)
     try {
       const process = await starting
