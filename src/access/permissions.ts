@@ -1,8 +1,8 @@
 /**
  * The one declaration of what is exposed: per table and role, which rows (a
- * boolean expression with session variables) and which columns may be read.
- * A table that is not named here does not exist for any client, and a role that
- * is not named under a table does not see it.
+ * boolean expression with session variables) and which columns may be read, and
+ * which may be written. A table that is not named here does not exist for any
+ * client, and a role that is not named under a table neither sees nor writes it.
  */
 import type { Role } from './principal.ts'
 
@@ -17,6 +17,29 @@ export interface ReadPermission {
   readonly limit?: number
 }
 
+/** What a column is set to by us: `now()`, a session variable, or a column of the row that an object relation leads to. */
+export type Preset = string | { readonly relation: string; readonly column: string }
+export type Presets = Readonly<Record<string, Preset>>
+
+export interface WritePermission {
+  readonly insert?: {
+    readonly columns: readonly string[]
+    /** What a new row must satisfy; it may only speak of `columns` and `presets`. In the form of `ReadPermission.rows`. */
+    readonly check: object
+    readonly presets?: Presets
+  }
+  readonly update?: {
+    /** Rows that may be changed; others are left as they are, without an error. */
+    readonly rows: object
+    readonly columns: readonly string[]
+    /** What a row must satisfy once it is changed. @default rows */
+    readonly check?: object
+    readonly presets?: Presets
+  }
+  /** Rows that may be deleted; others stay, without an error. */
+  readonly delete?: { readonly rows: object }
+}
+
 export interface Exposure {
   /** Columns that no role sees: secrets and internals. */
   readonly hidden?: readonly string[]
@@ -27,12 +50,32 @@ export interface Exposure {
    */
   readonly retrieval?: { readonly columns: readonly string[]; readonly session: string }
   readonly read: Partial<Record<Role, ReadPermission>>
+  readonly write?: Partial<Record<Role, WritePermission>>
+  /**
+   * Columns of related rows, as `relation.column`, that must be equal in every
+   * row that is written, whoever writes it.
+   */
+  readonly agree?: readonly (readonly [string, string])[]
 }
 
 const everything: ReadPermission = { rows: {}, columns: '*' }
 const ownTeams = { team_id: { _in: 'x-hasura-team-ids' } }
 const ofOwnTeams: ReadPermission = { rows: ownTeams, columns: '*' }
 const people = (permission: ReadPermission) => ({ admin: everything, editor: permission, viewer: permission })
+
+/** By their team; `team_id` itself is taken from the integration. */
+const integrationTeam = { relation: 'integration', column: 'team_id' }
+const touched: Presets = { updated_at: 'now()' }
+
+/** What editors set of webhooks and connections. */
+const webhookColumns = ['name', 'url', 'config', 'pattern', 'enabled', 'concurrency', 'timeout_ms']
+const connectionColumns = ['name', 'config', 'pattern', 'enabled', 'concurrency', 'timeout_ms']
+
+/** Deleting what sessions belong to would delete them without their files; they are purged first, by retention. */
+const withoutSessions = { _not: { sessions: {} } }
+
+/** Editors see to editors and viewers; who administers a team is an admin's matter. */
+const ordinaryMember = { ...ownTeams, role: { _in: ['editor', 'viewer'] } }
 
 const ownIntegration = { integration_id: { _eq: 'x-hasura-integration-id' } }
 
@@ -48,6 +91,36 @@ export const exposures: Readonly<Record<string, Exposure>> = {
       consumer: { rows: { integrations: { id: { _eq: 'x-hasura-integration-id' } } }, columns: ['id', 'slug', 'name'] },
       source: { rows: { id: { _in: 'x-hasura-team-ids' } }, columns: ['id', 'slug', 'name'] },
     },
+    write: {
+      admin: {
+        insert: { columns: ['slug', 'name'], check: {} },
+        update: { rows: {}, columns: ['slug', 'name'] },
+        delete: { rows: withoutSessions },
+      },
+    },
+  },
+  users: {
+    hidden: ['password_hash', 'token_version'],
+    read: {
+      admin: everything,
+      editor: { rows: { memberships: ownTeams }, columns: ['id', 'email', 'name'] },
+      viewer: { rows: { memberships: ownTeams }, columns: ['id', 'name'] },
+    },
+  },
+  team_members: {
+    read: people(ofOwnTeams),
+    write: {
+      admin: {
+        insert: { columns: ['team_id', 'user_id', 'role'], check: {} },
+        update: { rows: {}, columns: ['role'] },
+        delete: { rows: {} },
+      },
+      editor: {
+        insert: { columns: ['team_id', 'user_id', 'role'], check: ordinaryMember },
+        update: { rows: ordinaryMember, columns: ['role'] },
+        delete: { rows: ordinaryMember },
+      },
+    },
   },
   flows: {
     read: {
@@ -58,6 +131,17 @@ export const exposures: Readonly<Record<string, Exposure>> = {
       },
       source: { rows: ownTeams, columns: ['id', 'team_id', 'slug', 'name', 'schema_url'] },
     },
+    write: {
+      admin: {
+        insert: { columns: ['team_id', 'slug', 'name', 'schema_url'], check: {} },
+        update: { rows: {}, columns: ['slug', 'name', 'schema_url'] },
+        delete: { rows: withoutSessions },
+      },
+      editor: {
+        insert: { columns: ['team_id', 'slug', 'name', 'schema_url'], check: ownTeams },
+        update: { rows: ownTeams, columns: ['name', 'schema_url'] },
+      },
+    },
   },
   integrations: {
     read: {
@@ -67,9 +151,36 @@ export const exposures: Readonly<Record<string, Exposure>> = {
         columns: ['id', 'team_id', 'slug', 'name', 'status'],
       },
     },
+    write: {
+      admin: {
+        insert: { columns: ['team_id', 'slug', 'name', 'status'], check: {} },
+        update: { rows: {}, columns: ['slug', 'name', 'status'] },
+        delete: { rows: {} },
+      },
+      editor: {
+        insert: { columns: ['team_id', 'slug', 'name', 'status'], check: ownTeams },
+        update: { rows: ownTeams, columns: ['name', 'status'] },
+      },
+    },
   },
   destinations: {
+    agree: [['flow.team_id', 'integration.team_id']],
     read: people({ rows: { flow: ownTeams }, columns: '*' }),
+    write: {
+      admin: {
+        insert: { columns: ['flow_id', 'integration_id', 'config'], check: {} },
+        update: { rows: {}, columns: ['config'] },
+        delete: { rows: {} },
+      },
+      editor: {
+        insert: {
+          columns: ['flow_id', 'integration_id', 'config'],
+          check: { flow: ownTeams, integration: ownTeams },
+        },
+        update: { rows: { flow: ownTeams, integration: ownTeams }, columns: ['config'] },
+        delete: { rows: { flow: ownTeams } },
+      },
+    },
   },
   sessions: {
     hidden: ['content_hash'],
@@ -164,10 +275,40 @@ export const exposures: Readonly<Record<string, Exposure>> = {
         columns: ['id', 'integration_id', 'name', 'url', 'enabled', 'state', 'state_reason', 'created_at'],
       },
     },
+    write: {
+      admin: {
+        insert: {
+          columns: ['integration_id', ...webhookColumns],
+          check: {},
+          presets: { team_id: integrationTeam },
+        },
+        update: { rows: {}, columns: webhookColumns, presets: touched },
+        delete: { rows: {} },
+      },
+      editor: {
+        insert: {
+          columns: ['integration_id', ...webhookColumns],
+          check: { integration: ownTeams },
+          presets: { team_id: integrationTeam },
+        },
+        update: { rows: ownTeams, columns: webhookColumns, presets: touched },
+        delete: { rows: ownTeams },
+      },
+    },
   },
   connections: {
     hidden: ['sealed_settings', 'state'],
     read: people(ofOwnTeams),
+    write: {
+      admin: {
+        update: { rows: {}, columns: connectionColumns, presets: touched },
+        delete: { rows: {} },
+      },
+      editor: {
+        update: { rows: ownTeams, columns: connectionColumns, presets: touched },
+        delete: { rows: ownTeams },
+      },
+    },
   },
   deliveries: {
     hidden: ['lease_token'],

@@ -112,7 +112,8 @@ function rootType(schema: GraphQLSchema, operation: OperationDefinitionNode): Gr
 
 type Fields = Map<string, FieldNode[]>
 
-class Planner {
+/** Reads selections and arguments against the schema; `mutation-plan.ts` uses it too. */
+export class Planner {
   readonly #input: PlanInput
   readonly #fragments: Map<string, FragmentDefinitionNode>
 
@@ -158,12 +159,12 @@ class Planner {
     const table = view.tables.get(name)
     const here = `${key}`
     if (table) {
-      const rows = this.#rows(table, this.#arguments(type, nodes), here)
-      return { kind: 'list', key, rows, fields: this.#selected(table, type, nodes) }
+      const rows = this.#rows(table, this.arguments(type, nodes), here)
+      return { kind: 'list', key, rows, fields: this.selected(table, type, nodes) }
     }
     const one = name.endsWith('_by_pk') && view.tables.get(name.slice(0, -'_by_pk'.length))
     if (one) {
-      const args = this.#arguments(type, nodes)
+      const args = this.arguments(type, nodes)
       const of = one.table.primaryKey.map(
         (column): Predicate => ({
           kind: 'compare',
@@ -175,20 +176,20 @@ class Planner {
         }),
       )
       const rows = { ...everyRow(one), where: { kind: 'and' as const, of } }
-      return { kind: 'one', key, rows, fields: this.#selected(one, type, nodes) }
+      return { kind: 'one', key, rows, fields: this.selected(one, type, nodes) }
     }
     const streamed = name.endsWith('_stream') && view.tables.get(name.slice(0, -'_stream'.length))
     if (streamed) return this.#stream(streamed, type, key, nodes)
     const many = name.endsWith('_aggregate') && view.tables.get(name.slice(0, -'_aggregate'.length))
     if (many) {
-      const rows = this.#rows(many, this.#arguments(type, nodes), here)
+      const rows = this.#rows(many, this.arguments(type, nodes), here)
       return { kind: 'aggregate', key, rows, parts: this.#aggregateParts(many, type, nodes) }
     }
     return null
   }
 
   #stream(from: VisibleTable, type: GraphQLObjectType, key: string, nodes: readonly FieldNode[]): Root {
-    const { batch_size, cursor, where } = this.#arguments(type, nodes)
+    const { batch_size, cursor, where } = this.arguments(type, nodes)
     const refuse = (path: string, problem: string): never => {
       throw new SluiceError('VALIDATION_FAILED', `${key}.${path} ${problem}.`, { path: `${key}.${path}` })
     }
@@ -204,13 +205,13 @@ class Planner {
       kind: 'stream',
       key,
       rows: this.#rows(from, { where }, key),
-      fields: this.#selected(from, type, nodes),
+      fields: this.selected(from, type, nodes),
       cursor: { column: first[0], from: first[1] ?? null, ascending: entry.ordering !== 'DESC' },
       batchSize,
     }
   }
 
-  #arguments(type: GraphQLObjectType, nodes: readonly FieldNode[]): Record<string, unknown> {
+  arguments(type: GraphQLObjectType, nodes: readonly FieldNode[]): Record<string, unknown> {
     const node = nodes[0] as FieldNode
     const field = type.getFields()[node.name.value]
     return field ? getArgumentValues(field, node, this.#input.variables) : {}
@@ -221,7 +222,7 @@ class Planner {
     return getNamedType(field?.type) as GraphQLObjectType
   }
 
-  #children(type: GraphQLObjectType, nodes: readonly FieldNode[]): [GraphQLObjectType, Fields] {
+  children(type: GraphQLObjectType, nodes: readonly FieldNode[]): [GraphQLObjectType, Fields] {
     const child = this.#childType(type, nodes)
     return [
       child,
@@ -232,8 +233,9 @@ class Planner {
     ]
   }
 
-  #selected(visible: VisibleTable, parent: GraphQLObjectType, parentNodes: readonly FieldNode[]): Selected[] {
-    const [type, fields] = this.#children(parent, parentNodes)
+  /** The fields below `parentNodes`, which return rows of `visible`. */
+  selected(visible: VisibleTable, parent: GraphQLObjectType, parentNodes: readonly FieldNode[]): Selected[] {
+    const [type, fields] = this.children(parent, parentNodes)
     return [...fields].map(([key, nodes]) => this.#field(visible, type, key, nodes))
   }
 
@@ -242,7 +244,7 @@ class Planner {
     if (name === '__typename') return { kind: 'typename', key, value: type.name }
     const column = visible.columns.get(name)
     if (column) {
-      const { path } = column.type === 'jsonb' ? this.#arguments(type, nodes) : {}
+      const { path } = column.type === 'jsonb' ? this.arguments(type, nodes) : {}
       return {
         kind: 'column',
         key,
@@ -254,11 +256,11 @@ class Planner {
     const relation = visible.relations.get(aggregated ?? name)
     const other = relation && this.#input.view.tables.get(relation.table)
     if (!relation || !other) throw new Error(`${visible.table.name}.${name} is not a field`)
-    const rows = relation.list ? this.#rows(other, this.#arguments(type, nodes), key) : everyRow(other)
+    const rows = relation.list ? this.#rows(other, this.arguments(type, nodes), key) : everyRow(other)
     if (aggregated !== undefined) {
       return { kind: 'aggregate', key, relation, rows, parts: this.#aggregateParts(other, type, nodes) }
     }
-    return { kind: 'related', key, relation, rows, fields: this.#selected(other, type, nodes) }
+    return { kind: 'related', key, relation, rows, fields: this.selected(other, type, nodes) }
   }
 
   #aggregateParts(
@@ -266,25 +268,25 @@ class Planner {
     parent: GraphQLObjectType,
     parentNodes: readonly FieldNode[],
   ): AggregatePart[] {
-    const [type, fields] = this.#children(parent, parentNodes)
+    const [type, fields] = this.children(parent, parentNodes)
     return [...fields].map(([key, nodes]): AggregatePart => {
       const name = nodes[0]?.name.value
       if (name === '__typename') return { kind: 'typename', key, value: type.name }
-      if (name === 'nodes') return { kind: 'nodes', key, fields: this.#selected(visible, type, nodes) }
+      if (name === 'nodes') return { kind: 'nodes', key, fields: this.selected(visible, type, nodes) }
       return { kind: 'aggregate', key, functions: this.#aggregateFunctions(type, nodes) }
     })
   }
 
   #aggregateFunctions(parent: GraphQLObjectType, parentNodes: readonly FieldNode[]): AggregateFunction[] {
-    const [type, fields] = this.#children(parent, parentNodes)
+    const [type, fields] = this.children(parent, parentNodes)
     return [...fields].map(([key, nodes]): AggregateFunction => {
       const operation = nodes[0]?.name.value as string
       if (operation === '__typename') return { kind: 'typename', key, value: type.name }
       if (operation === 'count') {
-        const { columns, distinct } = this.#arguments(type, nodes)
+        const { columns, distinct } = this.arguments(type, nodes)
         return { kind: 'count', key, columns: listOf<string>(columns), distinct: distinct === true }
       }
-      const [child, columns] = this.#children(type, nodes)
+      const [child, columns] = this.children(type, nodes)
       return {
         kind: 'columns',
         key,

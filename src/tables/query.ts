@@ -17,6 +17,8 @@ export interface Ordering {
   readonly through: readonly { readonly relation: Relation; readonly to: VisibleTable }[]
   readonly column: string
   readonly direction: string
+  /** Orders by the place of the column's value among these, instead of by the value. */
+  readonly among?: readonly unknown[]
 }
 
 export type Selected =

@@ -1,11 +1,12 @@
 /**
  * The model as one role may see it: which tables, which of their columns and
- * relations, and the filter that every row must pass.
+ * relations, the filter that every row must pass, and what may be written.
  */
 import { type Exposure, exposures } from '../access/permissions.ts'
 import type { Role } from '../access/principal.ts'
 import type { Column, Model, Relation, Table } from './model.ts'
 import { type Predicate, parsePredicate, type Shape } from './predicate.ts'
+import { type TableWrites, tableWrites } from './write-view.ts'
 
 export interface VisibleTable {
   readonly table: Table
@@ -19,6 +20,7 @@ export interface VisibleTable {
   readonly retrieval: ReadonlySet<string>
   /** The column with the session's id, where `retrieval` has any. */
   readonly sessionColumn: string
+  readonly writes: TableWrites
 }
 
 export interface RoleView {
@@ -53,6 +55,13 @@ export function roleView(model: Model, role: Role): RoleView {
       limit: permission.limit ?? defaultRowLimit,
       retrieval: new Set(role === 'consumer' ? exposure.retrieval?.columns : []),
       sessionColumn: exposure.retrieval?.session ?? 'id',
+      writes: tableWrites({
+        table,
+        permission: exposure.write?.[role],
+        agree: exposure.agree ?? [],
+        parse: (rows) =>
+          parsePredicate(rows, trustedShape(name), { trusted: true, path: `permissions.${name}.${role}.write` }),
+      }),
     })
   }
   const callerShape = shapes(model, (table) => tables.get(table.name) ?? { columns: new Map(), relations: new Map() })

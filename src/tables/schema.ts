@@ -7,6 +7,7 @@
 import type { GraphQLResolveInfo } from 'graphql'
 import type { Builder } from './builder.ts'
 import type { Column } from './model.ts'
+import { addMutations, type SharedTypes } from './mutation-schema.ts'
 import { operators, operatorsOf } from './predicate.ts'
 import type { RequestContext } from './request-context.ts'
 import type { RoleView, VisibleTable } from './role-view.ts'
@@ -20,6 +21,7 @@ type Dynamic = any
 export function addTables(builder: Builder, view: RoleView): void {
   const types = new TableTypes(builder, view)
   for (const table of view.tables.values()) types.add(table)
+  addMutations(builder, view, types.shared)
 }
 
 /** A selected field's value stands in its parent's JSON under the response key. */
@@ -320,6 +322,16 @@ class TableTypes {
     this.#inputs.set(name, ref)
     ref.implement({ fields })
     return ref
+  }
+
+  get shared(): SharedTypes {
+    return {
+      object: (name) => this.#object(name),
+      boolExp: (visible) => this.#boolExp(visible),
+      scalar: (column) => this.#scalar(column),
+      input: (name, fields) => this.#input(name, fields),
+      enum: (name, values) => this.#once(this.#enums, name, () => this.#builder.enumType(name, { values })),
+    }
   }
 
   #once(map: Map<string, Dynamic>, name: string, make: () => Dynamic): Dynamic {

@@ -237,8 +237,9 @@ class Select {
     return this.#view.tables.get(table)?.filter ?? { kind: 'or', of: [] }
   }
 
-  #orderKey({ through, column }: Ordering, alias: string): string {
+  #orderKey({ through, column, among }: Ordering, alias: string): string {
     const [first, ...rest] = through
+    if (among) return `array_position(${this.writer.value(among, 'text[]')}, ${alias}.${name(column)}::text)`
     if (!first) return `${alias}.${name(column)}`
     const other = this.writer.alias()
     const join = first.relation.on.map(([here, there]) => `${other}.${name(there)} = ${alias}.${name(here)}`)
