@@ -1,6 +1,7 @@
 /**
  * Runs prepared operations. Operations that only read tables become one
- * statement whose JSON text is the answer; they never pass through graphql-js.
+ * statement whose JSON text is the answer, and those that only write tables one
+ * transaction; they never pass through graphql-js.
  * The rest is executed by graphql-js, which asks `resolveRoot` for the table
  * root fields among them.
  */
@@ -22,6 +23,7 @@ import {
   selectStatement,
   streamStatement,
 } from '../tables/select.ts'
+import type { Mutations } from './mutations.ts'
 import type { PreparedOperation } from './operation.ts'
 import type { RoleSchema } from './role-schemas.ts'
 
@@ -34,6 +36,8 @@ export interface Caller {
 export interface Engine {
   /** The JSON text of `data`, or null when the operation does not only read tables. */
   read(operation: PreparedOperation, caller: Caller): Promise<string> | null
+  /** The JSON text of `data`, or null when the operation does not only write tables. */
+  write(operation: PreparedOperation, caller: Caller): Promise<string> | null
   /** JSON texts of `data`, one whenever the result differs. */
   live(operation: PreparedOperation, caller: Caller): AsyncGenerator<string, void, undefined>
   /** A resolver's answer for one table root field. */
@@ -44,10 +48,17 @@ export interface EngineOptions {
   readonly database: Database
   readonly liveQueries: LiveQueries
   readonly streams: Streams
+  readonly mutations: Mutations
   readonly retentionAfterRetrievalDays: number
 }
 
-export function createEngine({ database, liveQueries, streams, retentionAfterRetrievalDays }: EngineOptions): Engine {
+export function createEngine({
+  database,
+  liveQueries,
+  streams,
+  mutations,
+  retentionAfterRetrievalDays,
+}: EngineOptions): Engine {
   const selectContext = (
     { view }: RoleSchema,
     { principal, requestId, address }: Caller,
@@ -83,6 +94,11 @@ export function createEngine({ database, liveQueries, streams, retentionAfterRet
       return roots ? run(statementOf(roots, operation.role, caller, 'query')) : null
     },
 
+    write(operation, caller) {
+      if (operation.operation.operation !== 'mutation') return null
+      return mutations.answer(planInput(operation), selectContext(operation.role, caller, 'mutation'))
+    },
+
     live(operation, caller) {
       const roots = planOperation(planInput(operation))
       const only = roots?.length === 1 ? roots[0] : undefined
@@ -111,6 +127,9 @@ export function createEngine({ database, liveQueries, streams, retentionAfterRet
         document: documentOf(info),
         operation: info.operation,
         variables: info.variableValues,
+      }
+      if (info.operation.operation === 'mutation') {
+        return mutations.field(input, selectContext(role, caller, 'mutation'), caller, info)
       }
       const root = planRootField(input, info.parentType, key, info.fieldNodes)
       return JSON.parse(await run(statementOf([root], role, caller, 'query')))[key]

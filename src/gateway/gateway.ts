@@ -18,14 +18,18 @@ import { positionHorizon } from '../live/position-horizon.ts'
 import { createStreams } from '../live/streams.ts'
 import type { Log } from '../log.ts'
 import { submitSession } from '../sessions/submit.ts'
+import { parsePattern } from '../tables/event-shape.ts'
+import { createWebhookActions } from '../webhooks/actions.ts'
 import { createEngine } from './engine.ts'
 import { followRevocations } from './follow-revocations.ts'
 import { createGraphQLHttp } from './graphql-http.ts'
 import { openGraphQLSocket } from './graphql-socket.ts'
+import { createMutations } from './mutations.ts'
 import { createTokenEndpoint } from './oauth.ts'
 import { Operations } from './operation.ts'
 import { replyGraphQLError, replyJson } from './reply.ts'
 import { createRoleSchemas } from './role-schemas.ts'
+import { createWriteRules } from './write-rules.ts'
 
 export interface GatewayOptions {
   readonly config: Config
@@ -51,16 +55,19 @@ export async function startGateway({ config, database, sealer, log }: GatewayOpt
   const tokens = await createTokens({ database, sealer, issuer: config.PUBLIC_URL, seconds: config.TOKEN_SECONDS })
   const credentials = createCredentialVerifier(database, config.SLUICE_ENVIRONMENT)
   const authenticator = createAuthenticator({ tokens, credentials, revocations })
-  const engine = createEngine({
-    database,
-    liveQueries,
-    streams,
-    retentionAfterRetrievalDays: config.RETENTION_AFTER_RETRIEVAL_DAYS,
-  })
   const committed = () => {
     feed.poke()
     poker.poke()
   }
+  const webhooks = { rules: { allow: config.EGRESS_ALLOW }, validatePattern: parsePattern }
+  const mutations = createMutations({ database, rules: createWriteRules({ sealer, webhooks }), committed })
+  const engine = createEngine({
+    database,
+    liveQueries,
+    streams,
+    mutations,
+    retentionAfterRetrievalDays: config.RETENTION_AFTER_RETRIEVAL_DAYS,
+  })
   const schemas = createRoleSchemas({
     sessions: {
       async submit(object, { principal }) {
@@ -69,6 +76,7 @@ export async function startGateway({ config, database, sealer, log }: GatewayOpt
         return result
       },
     },
+    webhooks: createWebhookActions({ database, sealer, ...webhooks, committed }),
     people: {
       async signIn(email, password) {
         const principal = await verifyPassword(database, email, password)
@@ -124,7 +132,7 @@ export async function startGateway({ config, database, sealer, log }: GatewayOpt
       replyGraphQLError(response, new SluiceError('INTERNAL', message))
     })
   })
-  const socket = openGraphQLSocket({ ...shared, server })
+  const socket = openGraphQLSocket({ ...shared, server, revocations })
   const url = await listen(server, config)
   log.info({ url }, 'the gateway is ready')
 

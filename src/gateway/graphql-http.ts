@@ -1,6 +1,6 @@
 /**
- * `/graphql` over HTTP. A POSTed operation that only reads tables is answered
- * straight from Postgres's JSON text; everything else (mutations, GET, SSE,
+ * `/graphql` over HTTP. A POSTed operation that only reads or only writes tables
+ * is answered straight from Postgres's JSON text; everything else (actions, GET, SSE,
  * GraphiQL, errors and their content negotiation) is Yoga's.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
@@ -55,7 +55,7 @@ export function createGraphQLHttp(options: GraphQLHttpOptions) {
       }
       if (parameters) {
         const prepared = operations.prepare(parameters, principal.role, schemas(principal.role))
-        const data = 'errors' in prepared ? null : engine.read(prepared, caller)
+        const data = 'errors' in prepared ? null : (engine.read(prepared, caller) ?? engine.write(prepared, caller))
         if (data) return await replyData(request, response, data, log, requestId)
       }
       await passOn(yoga, request, response, body, { caller })

@@ -8,6 +8,7 @@ import { useServer } from 'graphql-ws/use/ws'
 import { type WebSocket, WebSocketServer } from 'ws'
 import type { Authenticator } from '../access/authenticate.ts'
 import type { Principal } from '../access/principal.ts'
+import { accessEnded, type Revocations } from '../access/revocations.ts'
 import { SluiceError } from '../errors.ts'
 import type { Log } from '../log.ts'
 import type { Caller, Engine } from './engine.ts'
@@ -22,6 +23,7 @@ export interface GraphQLSocketOptions {
   readonly operations: Operations
   readonly engine: Engine
   readonly authenticator: Authenticator
+  readonly revocations: Revocations
   readonly maxBodyBytes: number
   readonly log: Log
 }
@@ -37,7 +39,7 @@ interface Extra {
 const serviceRestart = 1012
 
 export function openGraphQLSocket(options: GraphQLSocketOptions): { close(): Promise<void> } {
-  const { server, schemas, operations, engine, authenticator, maxBodyBytes, log } = options
+  const { server, schemas, operations, engine, authenticator, revocations, maxBodyBytes, log } = options
   const sockets = new WebSocketServer({ noServer: true, maxPayload: maxBodyBytes })
   server.on('upgrade', (request, socket, head) => {
     const path = new URL(request.url ?? '/', 'http://localhost').pathname
@@ -61,6 +63,7 @@ export function openGraphQLSocket(options: GraphQLSocketOptions): { close(): Pro
         try {
           extra.principal = await authenticator.authenticate(authorizationOf(context.connectionParams, extra))
           closeAtExpiry(extra)
+          closeOnRevocation(extra, revocations)
           return true
         } catch (error) {
           if (!(error instanceof SluiceError)) throw error
@@ -91,7 +94,7 @@ export function openGraphQLSocket(options: GraphQLSocketOptions): { close(): Pro
       async execute(args) {
         const { prepared, caller } = args.rootValue as { prepared: PreparedOperation; caller: Caller }
         try {
-          const text = engine.read(prepared, caller)
+          const text = engine.read(prepared, caller) ?? engine.write(prepared, caller)
           if (text) return { data: JSON.parse(await text) }
         } catch (error) {
           return { data: null, errors: [toGraphQLError(error, log, caller.requestId)] }
@@ -146,4 +149,12 @@ function closeAtExpiry({ socket, principal }: Extra): void {
     Math.min(principal.expiresAt.getTime() - Date.now(), longestTimer),
   )
   socket.once('close', () => clearTimeout(timer))
+}
+
+function closeOnRevocation({ socket, principal }: Extra, revocations: Revocations): void {
+  if (!principal) return
+  const stop = revocations.onRevoked(principal.id, () =>
+    socket.close(CloseCode.Forbidden, accessEnded().message.slice(0, 120)),
+  )
+  socket.once('close', stop)
 }

@@ -6,6 +6,7 @@ import { createBuilder } from '../tables/builder.ts'
 import { type Model, readModel } from '../tables/model.ts'
 import { type RoleView, roleView } from '../tables/role-view.ts'
 import { addTables } from '../tables/schema.ts'
+import { addWebhookActions, type WebhookActions } from '../webhooks/schema.ts'
 import { addPeopleActions, type PeopleActions } from './people-schema.ts'
 
 export interface RoleSchema {
@@ -15,6 +16,7 @@ export interface RoleSchema {
 
 export interface Actions {
   readonly sessions: SessionActions
+  readonly webhooks: WebhookActions
   readonly people: PeopleActions
 }
 
@@ -42,6 +44,7 @@ function buildRoleSchema(model: Model, role: Role, actions: Actions): RoleSchema
   builder.mutationType({})
   addTables(builder, view)
   addSessionActions(builder, role, actions.sessions)
+  addWebhookActions(builder, role, actions.webhooks)
   addPeopleActions(builder, actions.people)
   return { schema: builder.toSchema({ sortSchema: false }), view }
 }

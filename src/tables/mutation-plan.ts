@@ -2,7 +2,15 @@
 import type { FieldNode, GraphQLObjectType } from 'graphql'
 import { SluiceError } from '../errors.ts'
 import { type Column, enumValues } from './model.ts'
-import type { Change, ChangeOperator, OnConflict, Output, Update, Write } from './mutation.ts'
+import {
+  type Change,
+  type ChangeOperator,
+  MutationFailure,
+  type OnConflict,
+  type Output,
+  type Update,
+  type Write,
+} from './mutation.ts'
 import { constraintsOf } from './mutation-constraints.ts'
 import { type MutationField, mutationFields } from './mutation-fields.ts'
 import { type PlanInput, Planner } from './plan.ts'
@@ -24,7 +32,7 @@ export interface MutationPlan {
   readonly onlyTables: boolean
 }
 
-/** @throws SluiceError VALIDATION_FAILED or TOO_LARGE with the place in the operation. */
+/** @throws MutationFailure by a SluiceError VALIDATION_FAILED or TOO_LARGE, with the place in the operation. */
 export function planMutation(input: PlanInput): MutationPlan {
   const type = input.schema.getMutationType() as GraphQLObjectType
   const planner = new Planner(input)
@@ -35,11 +43,19 @@ export function planMutation(input: PlanInput): MutationPlan {
   for (const [key, nodes] of fields) {
     const name = nodes[0]?.name.value ?? ''
     const field = known.get(name)
-    if (field) writes.push(new WritePlanner(planner, input.view, field, type, nodes, key).write())
+    if (field) writes.push(planned(new WritePlanner(planner, input.view, field, type, nodes, key)))
     else if (name === '__typename') typenames.set(key, type.name)
   }
   const keys = [...fields.keys()]
   return { writes, typenames, keys, onlyTables: writes.length + typenames.size === keys.length }
+}
+
+function planned(planner: WritePlanner): Write {
+  try {
+    return planner.write()
+  } catch (error) {
+    throw error instanceof SluiceError ? new MutationFailure(planner.key, error) : error
+  }
 }
 
 const operators = ['_inc', '_append', '_prepend', '_delete_key', '_delete_elem', '_delete_at_path'] as const
@@ -52,7 +68,7 @@ class WritePlanner {
   readonly #field: MutationField
   readonly #type: GraphQLObjectType
   readonly #nodes: readonly FieldNode[]
-  readonly #key: string
+  readonly key: string
 
   constructor(
     planner: Planner,
@@ -67,13 +83,13 @@ class WritePlanner {
     this.#field = field
     this.#type = type
     this.#nodes = nodes
-    this.#key = key
+    this.key = key
   }
 
   write(): Write {
     const { kind, table } = this.#field
     const args = this.#planner.arguments(this.#type, this.#nodes)
-    const key = this.#key
+    const { key } = this
     switch (kind) {
       case 'insert':
       case 'insert_one': {
@@ -112,7 +128,7 @@ class WritePlanner {
   #update(updates: readonly Update[], many: boolean, one: boolean): Write {
     const { table } = this.#field
     const permission = table.writes.update as UpdateView
-    return { kind: 'update', key: this.#key, table, permission, updates, many, output: this.#output(one) }
+    return { kind: 'update', key: this.key, table, permission, updates, many, output: this.#output(one) }
   }
 
   #oneUpdate(given: Given, where: Predicate, path: string): Update {
@@ -142,7 +158,7 @@ class WritePlanner {
     return {
       key: constraintsOf(table).get(given.constraint as string) as readonly string[],
       update: [...new Set(given.update_columns as string[])],
-      where: this.#where(given.where ?? {}, `${this.#key}.on_conflict`),
+      where: this.#where(given.where ?? {}, `${this.key}.on_conflict`),
       permission: table.writes.update as UpdateView,
     }
   }

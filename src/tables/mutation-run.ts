@@ -8,7 +8,15 @@ import type { Principal } from '../access/principal.ts'
 import { clientError } from '../database/client-errors.ts'
 import { inTransaction } from '../database/database.ts'
 import { SluiceError } from '../errors.ts'
-import type { DeleteWrite, InsertWrite, Output, Update, UpdateWrite, Write } from './mutation.ts'
+import {
+  type DeleteWrite,
+  type InsertWrite,
+  MutationFailure,
+  type Output,
+  type Update,
+  type UpdateWrite,
+  type Write,
+} from './mutation.ts'
 import type { Root, Rows, Selected } from './query.ts'
 import type { RoleView, VisibleTable } from './role-view.ts'
 import type { WriteRules, WrittenRow } from './write-rules.ts'
@@ -40,16 +48,6 @@ export interface MutationResult {
   readonly values: ReadonlyMap<string, string>
   /** Whether any row was written. */
   readonly changed: boolean
-}
-
-/** Says which root field failed; nothing was written. */
-export class MutationFailure extends Error {
-  readonly key: string
-
-  constructor(key: string, cause: unknown) {
-    super(`${key} failed`, { cause })
-    this.key = key
-  }
 }
 
 /** The most rows that one `returning` hands back. */

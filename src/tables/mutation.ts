@@ -74,3 +74,13 @@ export type ResponseField =
   | { readonly kind: 'affected_rows'; readonly key: string }
   | { readonly kind: 'returning'; readonly key: string; readonly fields: readonly Selected[] }
   | { readonly kind: 'typename'; readonly key: string; readonly value: string }
+
+/** Says which root field failed; nothing was written. */
+export class MutationFailure extends Error {
+  readonly key: string
+
+  constructor(key: string, cause: unknown) {
+    super(`${key} failed`, { cause })
+    this.key = key
+  }
+}

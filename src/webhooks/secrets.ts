@@ -16,6 +16,18 @@ export function openWebhookSecret(sealer: Sealer, sealed: Uint8Array): string {
   return sealer.open(sealed, purpose)
 }
 
+/** Gives each of these webhooks, which have none yet, a signing secret of its own. */
+export async function insertWebhookSecrets(
+  { client, sealer }: { readonly client: pg.ClientBase; readonly sealer: Sealer },
+  webhookIds: readonly unknown[],
+): Promise<void> {
+  await client.query(
+    `insert into webhook_secrets (webhook_id, sealed)
+     select * from unnest($1::uuid[], $2::bytea[])`,
+    [webhookIds, webhookIds.map(() => sealWebhookSecret(sealer, newSigningSecret()))],
+  )
+}
+
 export interface NewWebhookSecret {
   readonly webhook_id: string
   /** One that the receiver already has; without it, one is made. */

@@ -55,6 +55,44 @@ const changedWebhook = z.strictObject({
 
 export type WebhookChange = z.input<typeof changedWebhook>
 
+/** What the rules of a webhook's settings need. */
+export type WebhookRules = Pick<WebhookParts, 'rules' | 'validatePattern'>
+
+/**
+ * The settings of a new webhook, in their normal form and with their defaults.
+ *
+ * @throws SluiceError VALIDATION_FAILED for each rule.
+ */
+export async function checkNewWebhook(parts: WebhookRules, input: unknown) {
+  const { secret, ...given } = parsed(newWebhook, input)
+  if (secret !== undefined) readSigningSecret(secret)
+  return { ...(await checkedSettings(parts, given)), secret }
+}
+
+/**
+ * What a change sets. A new URL, or enabling, gives a webhook that had failed or
+ * had been switched off a fresh start.
+ *
+ * @throws SluiceError VALIDATION_FAILED for each rule.
+ */
+export async function checkWebhookChange(parts: WebhookRules, input: unknown) {
+  const given = parsed(changedWebhook, input)
+  const checked = await checkedSettings(parts, given)
+  const isFresh = given.url !== undefined || given.enabled === true
+  return isFresh ? { ...checked, state: 'active' as const, state_reason: null, consecutive_failures: 0 } : checked
+}
+
+/**
+ * A webhook as it stands after a change whose outcome only the database knows,
+ * such as a key added to its pattern.
+ *
+ * @throws SluiceError VALIDATION_FAILED for each rule but those of its URL.
+ */
+export function checkWebhookRow({ validatePattern }: WebhookRules, row: Readonly<Record<string, unknown>>): void {
+  const { pattern } = parsed(settings, Object.fromEntries(Object.keys(settings.shape).map((key) => [key, row[key]])))
+  validatePattern(pattern)
+}
+
 /**
  * Makes a webhook and its signing secret, which is not shown again.
  *
@@ -68,14 +106,12 @@ export async function createWebhook(
   parts: WebhookParts,
   input: NewWebhook,
 ): Promise<{ readonly webhook: Webhook; readonly secret: string }> {
-  const { secret = newSigningSecret(), integration_id, ...given } = parsed(newWebhook, input)
-  readSigningSecret(secret)
+  const { secret = newSigningSecret(), integration_id, ...checked } = await checkNewWebhook(parts, input)
   const { prisma } = parts.database
   const integration = await prisma.integration.findUnique({ where: { id: integration_id } })
   if (!integration) {
     throw new SluiceError('NOT_FOUND', `There is no integration ${integration_id}.`, { path: 'integration_id' })
   }
-  const checked = await checkedSettings(parts, given)
   const webhook = await prisma.webhook.create({
     data: {
       ...checked,
@@ -88,18 +124,14 @@ export async function createWebhook(
 }
 
 /**
- * Changes what is given. A new URL, or enabling, gives a webhook that had failed or
- * had been switched off a fresh start.
+ * Changes what is given; see `checkWebhookChange`.
  *
  * @throws SluiceError as `createWebhook`.
  */
 export async function updateWebhook(parts: WebhookParts, id: string, input: WebhookChange): Promise<Webhook> {
-  const given = parsed(changedWebhook, input)
-  const checked = await checkedSettings(parts, given)
-  const isFresh = given.url !== undefined || given.enabled === true
-  const fresh = isFresh ? { state: 'active' as const, state_reason: null, consecutive_failures: 0 } : {}
+  const data = await checkWebhookChange(parts, input)
   try {
-    return await parts.database.prisma.webhook.update({ where: { id }, data: { ...checked, ...fresh } })
+    return await parts.database.prisma.webhook.update({ where: { id }, data })
   } catch (error) {
     if (error instanceof Prisma.PrismaClientKnownRequestError && error.code === 'P2025') {
       throw new SluiceError('NOT_FOUND', `There is no webhook ${id}.`, { path: 'id', cause: error })
@@ -114,7 +146,7 @@ export function setWebhookEnabled(parts: WebhookParts, id: string, enabled: bool
 }
 
 async function checkedSettings<T extends { readonly url?: string; readonly pattern?: unknown }>(
-  { rules, validatePattern }: WebhookParts,
+  { rules, validatePattern }: WebhookRules,
   given: T,
 ): Promise<T> {
   if (given.pattern !== undefined) validatePattern(given.pattern)
