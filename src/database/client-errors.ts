@@ -16,6 +16,8 @@ const told: Readonly<Record<string, (error: PostgresError) => SluiceError>> = {
   '22003': (error) => new SluiceError('VALIDATION_FAILED', `A number is out of range: ${error.message}.`),
   '22007': (error) => new SluiceError('VALIDATION_FAILED', `A date or time cannot be read: ${error.message}.`),
   '22008': (error) => new SluiceError('VALIDATION_FAILED', `A date or time is out of range: ${error.message}.`),
+  '22023': (error) =>
+    new SluiceError('VALIDATION_FAILED', `A value does not fit what is done to it: ${error.message}.`),
   '2201B': (error) => new SluiceError('VALIDATION_FAILED', `A regular expression cannot be read: ${error.message}.`),
   '22025': (error) => new SluiceError('VALIDATION_FAILED', `A pattern cannot be read: ${error.message}.`),
   '22019': (error) => new SluiceError('VALIDATION_FAILED', `A pattern cannot be read: ${error.message}.`),
@@ -25,6 +27,11 @@ const told: Readonly<Record<string, (error: PostgresError) => SluiceError>> = {
       'CONFLICT',
       `A row that this one refers to does not exist, or is still referred to (${error.constraint ?? 'foreign key'}).`,
     ),
+  '23001': (error) => new SluiceError('CONFLICT', `A row is still referred to (${error.constraint ?? 'foreign key'}).`),
+  '21000': () =>
+    new SluiceError('VALIDATION_FAILED', 'Two of the given rows have the same key, and one would overwrite the other.'),
+  '40001': () => overtaken(),
+  '40P01': () => overtaken(),
   '23514': (error) => new SluiceError('VALIDATION_FAILED', `The row breaks a rule (${error.constraint ?? 'check'}).`),
   '23502': (error) => new SluiceError('VALIDATION_FAILED', `A required column is missing: ${error.message}.`),
   '54000': (error) => new SluiceError('TOO_LARGE', `The request is too large for the database: ${error.message}.`),
@@ -37,6 +44,13 @@ export function clientError(error: unknown): SluiceError | null {
   if (error instanceof SluiceError) return error
   if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') return null
   return told[error.code]?.(error as unknown as PostgresError) ?? null
+}
+
+function overtaken(): SluiceError {
+  return new SluiceError(
+    'CONFLICT',
+    'Others were writing the same rows at the same time. Nothing was written; try again.',
+  )
 }
 
 function textWithNul(): SluiceError {
