@@ -5,7 +5,7 @@
  */
 
 import type { Predicate } from '../tables/predicate.ts'
-import { evaluate, type Row } from '../tables/predicate-memory.ts'
+import { decidable, evaluate, type Row } from '../tables/predicate-memory.ts'
 
 /** The truth values that are possible, as a set of bits. */
 type Possible = number
@@ -33,8 +33,8 @@ function possible(predicate: Predicate, row: Row): Possible {
     case 'or':
       return predicate.of.reduce((sofar, part) => combine(sofar, possible(part, row), or), isFalse)
     case 'compare': {
-      // Time passes between a change and its evaluation, so a comparison with now() is left open.
-      if (!(predicate.column in row) || predicate.operand.kind === 'now') return anything
+      // Open too: now(), since time passes before the evaluation, and what only Postgres can tell.
+      if (!(predicate.column in row) || !decidable(predicate, row[predicate.column])) return anything
       const truth = evaluate(predicate, row, {})
       return truth === null ? isUnknown : truth ? isTrue : isFalse
     }

@@ -25,9 +25,12 @@ export interface EventVariables {
 /**
  * A webhook's or connection's pattern.
  *
+ * Patterns are evaluated in memory, so regular expressions keep to the portable
+ * dialect of `predicate-regex.ts`.
+ *
  * @throws SluiceError VALIDATION_FAILED that says which words a pattern may use.
  * @example parsePattern({ team: { _eq: 'camden' }, config: { _contains: { region: 'north' } } })
  */
 export function parsePattern(pattern: unknown): Predicate {
-  return parsePredicate(pattern, eventShape, { path: 'pattern' })
+  return parsePredicate(pattern, eventShape, { path: 'pattern', inMemory: true })
 }

@@ -1,7 +1,10 @@
 /** Boolean expressions over a row held in memory, with SQL's three-valued logic. */
 import type { SessionVariables } from '../access/principal.ts'
-import type { ColumnType } from './model.ts'
-import { type Operator, operators, type Predicate } from './predicate.ts'
+import { type ColumnType, enumValues } from './model.ts'
+import { type CountTest, type Operator, operators, type Predicate } from './predicate.ts'
+import { portablePattern } from './predicate-regex.ts'
+import { decimalOrder, floatOrder, jsonContains, jsonHasKey, jsonOrder, textOrder } from './predicate-values.ts'
+import { microseconds } from './timestamp.ts'
 
 /** True, false, or unknown (null), as SQL has them. A filter passes rows that are true. */
 export type Truth = boolean | null
@@ -9,17 +12,26 @@ export type Truth = boolean | null
 export interface MemoryContext {
   readonly variables?: SessionVariables
   readonly now?: Date
-  /** Related rows, for `exists`. Without it such a clause is unknown. */
-  readonly related?: (relation: string, row: Row) => readonly Row[] | null
+  /** Related rows, for `exists`. */
+  readonly related?: (relation: string, row: Row) => readonly Row[]
 }
 
 export type Row = Readonly<Record<string, unknown>>
 
-/** Whether `row` satisfies `predicate`. */
+type Compare = Predicate & { readonly kind: 'compare' }
+
+/** Whether `row` satisfies `predicate`; see `evaluate`. */
 export function matches(predicate: Predicate, row: Row, context: MemoryContext = {}): boolean {
   return evaluate(predicate, row, context) === true
 }
 
+/**
+ * The truth that PostgreSQL would find, for a row with a value in every column
+ * that the predicate speaks of. Values are as PostgreSQL writes them in JSON.
+ *
+ * @throws Error for a comparison that is not `decidable`, unless it only ignores the case of letters beyond ASCII,
+ *   which is then done letter by letter; and for `exists` without related rows.
+ */
 export function evaluate(predicate: Predicate, row: Row, context: MemoryContext): Truth {
   switch (predicate.kind) {
     case 'and':
@@ -31,13 +43,41 @@ export function evaluate(predicate: Predicate, row: Row, context: MemoryContext)
       return inner === null ? null : !inner
     }
     case 'exists': {
-      const rows = context.related?.(predicate.relation, row)
-      if (!rows) return null
-      return rows.some((other) => evaluate(predicate.of, other, context) === true)
+      if (!context.related) throw new Error(`the rows of ${predicate.relation} are not at hand`)
+      const rows = context.related(predicate.relation, row)
+      const found = rows.filter((other) => evaluate(predicate.of, other, context) === true)
+      return predicate.count ? counted(predicate.count, found, context) : found.length > 0
     }
     case 'compare':
       return compare(predicate, row[predicate.column], context)
   }
+}
+
+/**
+ * Whether `evaluate` finds what PostgreSQL finds for this value of the column,
+ * whatever the database's version and locale. Where it does not, whoever routes
+ * by memory must count with both answers.
+ */
+export function decidable({ operator, operand, type, cast }: Compare, left: unknown): boolean {
+  if (operator === '_is_null') return true
+  if (cast || operand.kind === 'now') return false
+  if (left === null || left === undefined) return true
+  if (type === 'jsonb') return operator.startsWith('_has_')
+  // JSON numbers beyond double precision were rounded when they were read.
+  if (type === 'int8' && typeof left === 'number') return Number.isSafeInteger(left)
+  if (type === 'numeric' && typeof left === 'number') return String(left).length <= 15
+  if (operators[operator].family !== 'text' || operand.kind !== 'value') return true
+  const pattern = operand.value as string
+  if (operator.includes('ilike')) return caseless(pattern) && caseless(String(left))
+  return operator.includes('like') || !('problem' in portable(operator, pattern))
+}
+
+/** Holds no letter beyond ASCII that lower-casing changes: what it becomes depends on the locale. */
+function caseless(text: string): boolean {
+  for (const character of text) {
+    if (character > '\u007f' && character.toLowerCase() !== character) return false
+  }
+  return true
 }
 
 /** AND stops at false, OR at true; otherwise one unknown makes the whole unknown. */
@@ -51,37 +91,53 @@ function fold(parts: readonly Predicate[], stop: boolean, row: Row, context: Mem
   return unknown ? null : !stop
 }
 
-function compare(
-  { operator, operand, type, list }: Predicate & { kind: 'compare' },
-  left: unknown,
-  context: MemoryContext,
-): Truth {
+/** SQL's `count(*)`, `count(column)` and `count(distinct …)`; several columns are a row value, which is never null. */
+export function countRows(
+  rows: readonly Row[],
+  { columns, distinct }: Pick<CountTest, 'columns' | 'distinct'>,
+): number {
+  const [first] = columns
+  if (!first) return rows.length
+  const present = columns.length === 1 ? rows.filter((row) => (row[first.name] ?? null) !== null) : rows
+  if (!distinct) return present.length
+  const kept: Row[] = []
+  const same = (a: Row, b: Row) => columns.every(({ name, type }) => equal(a[name] ?? null, b[name] ?? null, type))
+  for (const row of present) if (!kept.some((other) => same(row, other))) kept.push(row)
+  return kept.length
+}
+
+function counted(count: CountTest, rows: readonly Row[], context: MemoryContext): Truth {
+  const number = countRows(rows, count)
+  return fold(count.tests, false, { count: number }, context)
+}
+
+function compare({ operator, operand, type, list, cast }: Compare, left: unknown, context: MemoryContext): Truth {
+  if (cast) throw new Error('the text of a JSON value is not known in memory')
+  const isNull = left === null || left === undefined
   const right =
     operand.kind === 'value'
       ? operand.value
       : operand.kind === 'now'
-        ? (context.now ?? new Date()).toISOString()
+        ? (context.now ?? new Date())
         : context.variables?.[operand.name]
-  const isNull = left === null || left === undefined
   if (operator === '_is_null') return isNull === right
-  if (list)
-    return isNull ? null : compareArrays(operator, left as readonly unknown[], right as readonly unknown[], type)
+  // What the caller does not have equals nothing and differs from nothing.
+  if (right === null || right === undefined) return null
+  if (list) return isNull ? null : compareArrays(operator, left as unknown[], right as unknown[], type)
   if (operator === '_in' || operator === '_nin') {
-    const list = right === null || right === undefined ? [] : Array.isArray(right) ? right : [right]
-    if (list.length === 0) return operator === '_nin'
+    const items = Array.isArray(right) ? right : [right]
+    if (items.length === 0) return operator === '_nin'
     if (isNull) return null
-    return list.some((item) => order(left, item, type) === 0) === (operator === '_in')
+    return items.some((item) => equal(left, item, type)) === (operator === '_in')
   }
-  if (right === null || right === undefined) return false
   if (isNull) return null
-  const negated = operator.startsWith('_n')
   if (operators[operator].family === 'text') {
-    return textPattern(operator, right as string).test(String(left)) !== negated
+    return textMatch(operator, right as string, String(left)) !== operator.startsWith('_n')
   }
   return test(operator, left, right, type)
 }
 
-/** `=` is item by item; `@>` and `<@` see arrays as sets. */
+/** `=` is item by item, and null equals null there; `@>` and `<@` see arrays as sets, and null is in none. */
 function compareArrays(
   operator: Operator,
   left: readonly unknown[],
@@ -89,19 +145,19 @@ function compareArrays(
   type: ColumnType,
 ): boolean {
   const holds = (whole: readonly unknown[], part: readonly unknown[]) =>
-    part.every((item) => whole.some((candidate) => order(candidate, item, type) === 0))
+    part.every((item) => item !== null && whole.some((candidate) => equal(candidate, item, type)))
   if (operator === '_contains') return holds(left, right)
   if (operator === '_contained_in') return holds(right, left)
-  const same = left.length === right.length && left.every((item, index) => order(item, right[index], type) === 0)
+  const same = left.length === right.length && left.every((item, index) => equal(item, right[index], type))
   return same === (operator === '_eq')
 }
 
 function test(operator: Operator, left: unknown, right: unknown, type: ColumnType): boolean {
   switch (operator) {
     case '_eq':
-      return order(left, right, type) === 0
+      return equal(left, right, type)
     case '_neq':
-      return order(left, right, type) !== 0
+      return !equal(left, right, type)
     case '_gt':
       return order(left, right, type) > 0
     case '_lt':
@@ -115,160 +171,111 @@ function test(operator: Operator, left: unknown, right: unknown, type: ColumnTyp
     case '_contained_in':
       return jsonContains(right, left, true)
     case '_has_key':
-      return hasKey(left, right as string)
+      return jsonHasKey(left, right as string)
     case '_has_keys_any':
-      return (right as string[]).some((key) => hasKey(left, key))
+      return (right as string[]).some((key) => jsonHasKey(left, key))
     case '_has_keys_all':
-      return (right as string[]).every((key) => hasKey(left, key))
+      return (right as string[]).every((key) => jsonHasKey(left, key))
     default:
       throw new Error(`${operator} is not evaluated here`)
   }
 }
 
-/** Negative, zero or positive, by the rules of the column's type. */
-function order(left: unknown, right: unknown, type: ColumnType): number {
+function equal(left: unknown, right: unknown, type: ColumnType): boolean {
+  if (left === null || right === null) return left === right
+  if (type === 'text') return left === right
+  return order(left, right, type) === 0
+}
+
+/** Negative, zero or positive, as PostgreSQL orders values of the type; text by code point (`collate "C"`). */
+export function order(left: unknown, right: unknown, type: ColumnType): number {
   switch (type) {
     case 'bool':
-      return Number(left) - Number(right)
     case 'int4':
-    case 'float8':
-    case 'numeric':
       return Number(left) - Number(right)
-    case 'int8': {
-      const [a, b] = [BigInt(left as string), BigInt(right as string)]
-      return a < b ? -1 : a > b ? 1 : 0
-    }
+    case 'float8':
+      return floatOrder(Number(left), Number(right))
+    case 'numeric':
+      return decimalOrder(left as number | string, right as number | string)
+    case 'int8':
+      return sign(BigInt(left as string), BigInt(right as string))
     case 'timestamptz':
-      return instant(left) - instant(right)
+      return sign(microseconds(left), microseconds(right))
     case 'uuid':
-      return codePoints(bareUuid(left), bareUuid(right))
+      return textOrder(bareUuid(left), bareUuid(right))
     case 'jsonb':
       return jsonOrder(left, right)
-    default:
-      return codePoints(String(left), String(right))
+    case 'text':
+      return textOrder(String(left), String(right))
+    default: {
+      // An enum's values are ordered as they are declared.
+      const labels = enumValues[type] ?? []
+      return labels.indexOf(String(left)) - labels.indexOf(String(right))
+    }
   }
 }
 
-/** Milliseconds; a time without a zone is UTC, as in our database sessions. */
-function instant(value: unknown): number {
-  if (value instanceof Date) return value.getTime()
-  const text = String(value).trim().replace(' ', 'T')
-  const zoned = /(Z|[+-]\d{2}(:?\d{2})?)$/i.test(text.slice(10)) || text.length === 10
-  return Date.parse(
-    zoned ? text.replace(/([+-]\d{2})$/, (zone) => (text.length > 10 ? `${zone}:00` : zone)) : `${text}Z`,
-  )
-}
+const sign = (left: bigint, right: bigint) => (left < right ? -1 : left > right ? 1 : 0)
 
 function bareUuid(value: unknown): string {
   return String(value).replaceAll('-', '').toLowerCase()
 }
 
-/** UTF-8 byte order, which is the order of Postgres's "C" collation. JavaScript's `<` compares UTF-16 units. */
-function codePoints(left: string, right: string): number {
-  return Buffer.compare(Buffer.from(left), Buffer.from(right))
+function textMatch(operator: Operator, pattern: string, text: string): boolean {
+  if (operator.includes('ilike')) return likeMatch([...lowered(pattern)], [...lowered(text)])
+  if (operator.includes('like')) return likeMatch([...pattern], [...text])
+  const matcher = portable(operator, pattern)
+  if ('problem' in matcher) throw new Error(`the pattern ${matcher.problem}`)
+  return matcher.test(text)
 }
 
-const jsonRank = (value: unknown): number => {
-  if (Array.isArray(value)) return value.length === 0 ? -1 : 4
-  if (value === null) return 0
-  return { string: 1, number: 2, boolean: 3, object: 5 }[typeof value as 'string'] ?? 5
+const compiled = new Map<string, ReturnType<typeof portablePattern>>()
+
+function portable(operator: Operator, pattern: string): ReturnType<typeof portablePattern> {
+  const kind = operator.replace('_n', '_')
+  const key = `${kind} ${pattern}`
+  const known = compiled.get(key)
+  if (known) return known
+  const made = portablePattern(pattern, kind === '_similar' ? 'similar' : 'regex', kind === '_iregex')
+  if (compiled.size >= 1_000) compiled.clear()
+  compiled.set(key, made)
+  return made
+}
+
+/** One lower-case character for each: the simple case mapping of Unicode. */
+function lowered(text: string): string {
+  if (!/[^\0-\x7f]/.test(text)) return text.toLowerCase()
+  return Array.from(text, (character) => [...character.toLowerCase()][0]).join('')
 }
 
 /**
- * The B-tree order of jsonb: Object > Array > Boolean > Number > String > Null,
- * more pairs or elements are greater, and an empty array is least of all.
- * Source: PostgreSQL manual, section 8.14.4.
+ * LIKE: `%` any run, `_` one character, a backslash takes the next one as it is.
+ * After a mismatch only the last `%` takes one character more, so time is at
+ * most pattern times text.
  */
-function jsonOrder(left: unknown, right: unknown): number {
-  const rank = jsonRank(left) - jsonRank(right)
-  if (rank !== 0) return rank
-  if (Array.isArray(left) && Array.isArray(right)) {
-    if (left.length !== right.length) return left.length - right.length
-    return firstDifference(left, (index) => jsonOrder(left[index], right[index]))
+function likeMatch(pattern: readonly string[], text: readonly string[]): boolean {
+  let at = 0
+  let position = 0
+  let retry = -1
+  let retryFrom = 0
+  while (position < text.length) {
+    const next = pattern[at]
+    if (next === '%') {
+      at += 1
+      retry = at
+      retryFrom = position
+      continue
+    }
+    const taken = next === '\\' ? 1 : 0
+    if (next !== undefined && ((next === '_' && !taken) || pattern[at + taken] === text[position])) {
+      at += 1 + taken
+      position += 1
+    } else if (retry >= 0) {
+      at = retry
+      retryFrom += 1
+      position = retryFrom
+    } else return false
   }
-  if (typeof left === 'object' && left !== null && typeof right === 'object' && right !== null) {
-    return objectOrder(left as Row, right as Row)
-  }
-  if (typeof left === 'string') return codePoints(left, right as string)
-  return Number(left) - Number(right)
-}
-
-function objectOrder(left: Row, right: Row): number {
-  // jsonb stores keys by length, then by bytes.
-  const sorted = (row: Row) =>
-    Object.keys(row).sort((a, b) => Buffer.byteLength(a) - Buffer.byteLength(b) || codePoints(a, b))
-  const [mine, theirs] = [sorted(left), sorted(right)]
-  if (mine.length !== theirs.length) return mine.length - theirs.length
-  return firstDifference(mine, (index) => {
-    const [a, b] = [mine[index] as string, theirs[index] as string]
-    return codePoints(a, b) || jsonOrder(left[a], right[b])
-  })
-}
-
-function firstDifference(items: readonly unknown[], difference: (index: number) => number): number {
-  for (let index = 0; index < items.length; index += 1) {
-    const result = difference(index)
-    if (result !== 0) return result
-  }
-  return 0
-}
-
-/** jsonb `@>`: objects by key, arrays as sets; at the top an array also contains a bare scalar. */
-function jsonContains(whole: unknown, part: unknown, top: boolean): boolean {
-  if (Array.isArray(whole)) {
-    if (Array.isArray(part))
-      return part.every((item) => whole.some((candidate) => jsonContains(candidate, item, false)))
-    return top && (typeof part !== 'object' || part === null) && whole.some((item) => jsonOrder(item, part) === 0)
-  }
-  if (typeof whole === 'object' && whole !== null) {
-    if (typeof part !== 'object' || part === null || Array.isArray(part)) return false
-    return Object.entries(part).every(
-      ([key, value]) => Object.hasOwn(whole, key) && jsonContains((whole as Row)[key], value, false),
-    )
-  }
-  if (typeof part === 'object' && part !== null) return false
-  return jsonRank(whole) === jsonRank(part) && jsonOrder(whole, part) === 0
-}
-
-/** jsonb `?`: a key of an object, a string element of an array, or a string itself. */
-function hasKey(value: unknown, key: string): boolean {
-  if (Array.isArray(value)) return value.includes(key)
-  if (typeof value === 'object' && value !== null) return Object.hasOwn(value, key)
-  return value === key
-}
-
-const patternCache = new Map<string, RegExp>()
-
-function textPattern(operator: Operator, pattern: string): RegExp {
-  const kind = operator.replace('_n', '_')
-  const key = `${kind} ${pattern}`
-  const cached = patternCache.get(key)
-  if (cached) return cached
-  const insensitive = kind === '_ilike' || kind === '_iregex'
-  const source =
-    kind === '_like' || kind === '_ilike' ? likeSource(pattern) : kind === '_similar' ? similarSource(pattern) : pattern
-  const compiled = new RegExp(source, insensitive ? 'isu' : 'su')
-  if (patternCache.size > 1_000) patternCache.clear()
-  patternCache.set(key, compiled)
-  return compiled
-}
-
-const escaped = (character: string) => character.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&')
-
-/** LIKE: `%` any run, `_` one character, backslash takes the next one as it is. */
-function likeSource(pattern: string): string {
-  return `^${translate(pattern, escaped)}$`
-}
-
-/** SIMILAR TO: LIKE's wildcards within a regular expression that must match whole. */
-function similarSource(pattern: string): string {
-  return `^(?:${translate(pattern, (other) => ('.^$'.includes(other) ? escaped(other) : other))})$`
-}
-
-function translate(pattern: string, other: (character: string) => string): string {
-  return pattern.replace(/\\(.)|%|_|./gsu, (whole, taken: string | undefined) => {
-    if (taken !== undefined) return escaped(taken)
-    if (whole === '%') return '.*'
-    return whole === '_' ? '.' : other(whole)
-  })
+  while (pattern[at] === '%') at += 1
+  return at === pattern.length
 }

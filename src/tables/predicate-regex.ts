@@ -101,6 +101,7 @@ class PatternParser {
     const bounds = this.#bounds()
     if (!bounds) return atom
     if (atom.kind === 'start' || atom.kind === 'end') this.#fail('repeats an anchor')
+    if (this.#similar && atom.kind === 'repeat' && atom.of === any) this.#fail('repeats a "%"')
     if (!this.#similar) this.#take('?')
     if (this.#bounds()) this.#fail('has two quantifiers in a row')
     return { kind: 'repeat', of: atom, least: bounds[0], most: bounds[1] }
@@ -188,7 +189,9 @@ class PatternParser {
   }
 
   #set(characters: readonly string[]): Node {
-    const ranges = characters.map((character): Range => [character.codePointAt(0) as number, character.codePointAt(0) as number])
+    const ranges = characters.map(
+      (character): Range => [character.codePointAt(0) as number, character.codePointAt(0) as number],
+    )
     return { kind: 'set', ranges: this.#folded(ranges), negated: false }
   }
 

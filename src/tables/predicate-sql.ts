@@ -46,10 +46,38 @@ export function predicateToSql(
       if (context.visible)
         conditions.push(predicateToSql(context.visible(other), other, inner, { ...context, visible: undefined }))
       conditions.push(predicateToSql(predicate.of, other, inner, context))
-      return `exists (select 1 from ${name(other.name)} ${inner} where ${conditions.join(' and ')})`
+      const rows = `from ${name(other.name)} ${inner} where ${conditions.join(' and ')}`
+      if (!predicate.count) return `exists (select 1 ${rows})`
+      const { columns, distinct, tests } = predicate.count
+      const counted = context.writer.alias()
+      const parts = tests.map((test) => compareToSql(test, test, `${counted}.n`, context))
+      const number = countOf(
+        columns.map((column) => column.name),
+        distinct,
+        inner,
+      )
+      return `(select ${parts.join(' and ') || 'true'} from (select ${number} as n ${rows}) ${counted})`
     }
   }
 }
+
+/** SQL's count of rows; several columns count as one row value. */
+export function countOf(columns: readonly string[], distinct: boolean, alias: string): string {
+  if (columns.length === 0) return 'count(*)'
+  const values = columns.map((column) => `${alias}.${name(column)}`)
+  return `count(${distinct ? 'distinct ' : ''}${values.length === 1 ? values[0] : `(${values.join(', ')})`})`
+}
+
+/**
+ * Text is ordered by code point in every database, whatever its locale, so that
+ * SQL and memory agree and pages by `_gt` follow `order_by`. A column that is
+ * declared `collate "C"` keeps the use of its index.
+ */
+export function ordered(value: string, { type, list }: { readonly type: ColumnType; readonly list: boolean }): string {
+  return type === 'text' && !list ? `${value} collate "C"` : value
+}
+
+const byOrder = new Set<Operator>(['_gt', '_lt', '_gte', '_lte'])
 
 const infix: Partial<Record<Operator, string>> = {
   _eq: '=',
@@ -76,32 +104,36 @@ const infix: Partial<Record<Operator, string>> = {
 }
 
 function compareToSql(
-  { operator, operand, type }: Predicate & { kind: 'compare' },
-  column: Column,
-  left: string,
+  { operator, operand, type, cast }: Predicate & { kind: 'compare' },
+  column: Pick<Column, 'type' | 'list'> & { readonly enum?: boolean },
+  value: string,
   context: PredicateSqlContext,
 ): string {
-  const pgType = column.enum ? name(type) : type
+  const left = cast ? `(${value})::text` : value
+  const pgType = column.enum && !cast ? name(type) : type
   if (operator === '_is_null')
     return operandValue(operand, context) === true ? `${left} is null` : `${left} is not null`
   if (operand.kind === 'now') return `${left} ${infix[operator]} now()`
-  const value = operandValue(operand, context)
+  const right = operandValue(operand, context)
+  // A session variable the caller does not have opens nothing, under NOT neither.
+  if (right === null || right === undefined) return 'null::boolean'
   if (column.list) {
-    const items = listOf(value).map((item) => encode(item, type))
+    const items = listOf(right).map((item) => encode(item, type))
     return `${left} ${infix[operator]} ${context.writer.value(items, `${pgType}[]`)}`
   }
   if (operator === '_in' || operator === '_nin') {
-    const list = listOf(value).map((item) => encode(item, type))
-    const right = context.writer.value(list, `${pgType}[]`)
-    return operator === '_in' ? `${left} = any(${right})` : `${left} <> all(${right})`
+    const items = context.writer.value(
+      listOf(right).map((item) => encode(item, type)),
+      `${pgType}[]`,
+    )
+    return operator === '_in' ? `${left} = any(${items})` : `${left} <> all(${items})`
   }
-  // A session variable the caller does not have opens nothing.
-  if (value === null || value === undefined) return 'false'
   if (operator === '_has_keys_any' || operator === '_has_keys_all') {
-    return `${left} ${infix[operator]} ${context.writer.value(value, 'text[]')}`
+    return `${left} ${infix[operator]} ${context.writer.value(right, 'text[]')}`
   }
   const rightType = rightTypeOf(operator, pgType)
-  return `${left} ${infix[operator]} ${context.writer.value(encode(value, rightType), rightType)}`
+  const compared = byOrder.has(operator) ? ordered(left, { type, list: false }) : left
+  return `${compared} ${infix[operator]} ${context.writer.value(encode(right, rightType), rightType)}`
 }
 
 function rightTypeOf(operator: Operator, type: string): string {

@@ -6,7 +6,9 @@
  * and by nothing else.
  */
 import { SluiceError } from '../errors.ts'
-import type { ColumnType } from './model.ts'
+import { type ColumnType, enumValues } from './model.ts'
+import { portablePattern } from './predicate-regex.ts'
+import { isTimestamp } from './timestamp.ts'
 
 /** What a column is compared with: a value, a session variable of the caller, or the present time. */
 export type Operand =
@@ -25,9 +27,25 @@ export type Predicate =
       readonly list: boolean
       readonly operator: Operator
       readonly operand: Operand
+      /** The column is jsonb and its text is compared; `type` is then text. */
+      readonly cast?: boolean
     }
-  /** At least one related row satisfies `of`. */
-  | { readonly kind: 'exists'; readonly relation: string; readonly of: Predicate }
+  /** At least one related row satisfies `of`; with `count`, so many of them that `count` holds. */
+  | { readonly kind: 'exists'; readonly relation: string; readonly of: Predicate; readonly count?: CountTest }
+
+/** `<relation>_aggregate: { count: … }`: related rows are counted, and the number compared. */
+export interface CountTest {
+  /** Rows where these are null are not counted; of several, all rows are. None counts rows. */
+  readonly columns: readonly ColumnRef[]
+  /** Equal values count once. */
+  readonly distinct: boolean
+  readonly tests: readonly (Predicate & { readonly kind: 'compare' })[]
+}
+
+export interface ColumnRef {
+  readonly name: string
+  readonly type: ColumnType
+}
 
 export type Operator = keyof typeof operators
 
@@ -36,6 +54,8 @@ export interface Shape {
   readonly name: string
   readonly columns: ReadonlyMap<string, ColumnShape>
   readonly relations: ReadonlyMap<string, () => Shape>
+  /** Those of `relations` whose rows may be counted. */
+  readonly counted?: ReadonlySet<string>
 }
 
 export interface ColumnShape {
@@ -93,6 +113,9 @@ export function operatorsOf({ type, list }: { readonly type: ColumnType; readonl
   })
 }
 
+/** What `<relation>_aggregate.count.predicate` speaks of. */
+const countShape: ColumnShape = { type: 'int4', list: false }
+
 export interface PredicateLimits {
   /** How deep objects may nest. */
   readonly depth: number
@@ -110,6 +133,8 @@ export interface ParseOptions {
   readonly trusted?: boolean
   /** Where the expression stands, for error messages. @default "where" */
   readonly path?: string
+  /** It will be evaluated in memory and nowhere else: only what means the same in every locale is accepted. */
+  readonly inMemory?: boolean
 }
 
 /**
@@ -128,11 +153,13 @@ export function parsePredicate(input: unknown, shape: Shape, options: ParseOptio
 class Parser {
   readonly #limits: PredicateLimits
   readonly #trusted: boolean
+  readonly #inMemory: boolean
   #comparisons = 0
 
-  constructor({ limits = defaultPredicateLimits, trusted = false }: ParseOptions) {
+  constructor({ limits = defaultPredicateLimits, trusted = false, inMemory = false }: ParseOptions) {
     this.#limits = limits
     this.#trusted = trusted
+    this.#inMemory = inMemory
   }
 
   expression(input: unknown, shape: Shape, path: string, depth: number): Predicate {
@@ -148,6 +175,7 @@ class Parser {
     const here = `${path}.${key}`
     if (key === '_and' || key === '_or') {
       const items = Array.isArray(value) ? value : [value]
+      this.#checkItems(items, here)
       const of = items.map((item, index) => this.expression(item, shape, `${here}[${index}]`, depth + 1))
       return { kind: key === '_and' ? 'and' : 'or', of }
     }
@@ -156,14 +184,74 @@ class Parser {
     if (column) return this.#comparisonsOf(key, column, value, here)
     const related = shape.relations.get(key)
     if (related) return { kind: 'exists', relation: key, of: this.expression(value, related(), here, depth + 1) }
+    const counted = key.endsWith('_aggregate') ? key.slice(0, -'_aggregate'.length) : ''
+    const other = shape.counted?.has(counted) && shape.relations.get(counted)
+    if (other) return this.#count(counted, value, other(), here, depth)
     const known = [...shape.columns.keys(), ...shape.relations.keys()].join(', ')
     throw invalid(here, `is not a field of ${shape.name}; there are: ${known}`)
   }
 
+  /** Hasura's `<relation>_aggregate: { count: { arguments, distinct, filter, predicate } }`. */
+  #count(relation: string, input: unknown, shape: Shape, path: string, depth: number): Predicate {
+    const count = isObject(input) ? input.count : undefined
+    if (!isObject(count) || Object.keys(input as object).length > 1) {
+      throw invalid(path, 'must be an object such as {"count": {"predicate": {"_gt": 1}}}')
+    }
+    const here = `${path}.count`
+    const unknown = Object.keys(count).find((key) => !['arguments', 'distinct', 'filter', 'predicate'].includes(key))
+    if (unknown) throw invalid(`${here}.${unknown}`, 'is not one of arguments, distinct, filter, predicate')
+    const given = count.arguments ?? []
+    const names = Array.isArray(given) ? given : [given]
+    this.#checkItems(names, `${here}.arguments`)
+    const columns = names.map((name): ColumnRef => {
+      const column = shape.columns.get(String(name))
+      if (!column) throw invalid(`${here}.arguments`, `names ${name}, which is not a column of ${shape.name}`)
+      return { name: String(name), type: column.type }
+    })
+    if (!isObject(count.predicate)) throw invalid(`${here}.predicate`, 'must be an object such as {"_gt": 1}')
+    return {
+      kind: 'exists',
+      relation,
+      of: this.expression(count.filter ?? {}, shape, `${here}.filter`, depth + 1),
+      count: {
+        columns,
+        distinct: count.distinct === true,
+        tests: this.#tests('count', countShape, count.predicate, `${here}.predicate`),
+      },
+    }
+  }
+
   #comparisonsOf(name: string, column: ColumnShape, input: unknown, path: string): Predicate {
-    const { type, list } = column
     if (!isObject(input)) throw invalid(path, 'must be an object of operators such as {"_eq": …}')
-    const of = Object.entries(input).map(([key, right]): Predicate => {
+    const { _cast: cast, ...operators } = input
+    const of: Predicate[] = this.#tests(name, column, operators, path)
+    if ('_cast' in input) of.push(...this.#castTests(name, column, cast, `${path}._cast`))
+    return of.length === 1 ? (of[0] as Predicate) : { kind: 'and', of }
+  }
+
+  /** `_cast: { String: { _like: … } }` compares the text of a jsonb value. */
+  #castTests(name: string, { type, list }: ColumnShape, input: unknown, path: string): Predicate[] {
+    if (type !== 'jsonb' || list) throw invalid(path, `is for jsonb, not for ${type}`)
+    if (this.#inMemory) throw invalid(path, 'cannot be used here: the text of a JSON value is PostgreSQL’s own')
+    if (!isObject(input)) throw invalid(path, 'must be an object such as {"String": {"_like": "%north%"}}')
+    return Object.entries(input).flatMap(([key, tests]) => {
+      if (key !== 'String') throw invalid(`${path}.${key}`, 'is not a type that jsonb is cast to; there is: String')
+      if (!isObject(tests)) throw invalid(`${path}.String`, 'must be an object of operators such as {"_like": …}')
+      return this.#tests(name, { type: 'text', list: false }, tests, `${path}.String`).map((test) => ({
+        ...test,
+        cast: true,
+      }))
+    })
+  }
+
+  #tests(
+    name: string,
+    column: ColumnShape,
+    input: Record<string, unknown>,
+    path: string,
+  ): (Predicate & { kind: 'compare' })[] {
+    const { type, list } = column
+    return Object.entries(input).map(([key, right]) => {
       const here = `${path}.${key}`
       this.#comparisons += 1
       if (this.#comparisons > this.#limits.comparisons) {
@@ -180,7 +268,6 @@ class Parser {
       const operand = this.#operand(operator, column, right, here)
       return { kind: 'compare', column: name, type, list, operator, operand }
     })
-    return of.length === 1 ? (of[0] as Predicate) : { kind: 'and', of }
   }
 
   #operand(operator: Operator, { type, list }: ColumnShape, right: unknown, path: string): Operand {
@@ -193,7 +280,8 @@ class Parser {
     }
     const expected = list && operator !== '_is_null' ? 'list' : operators[operator].right
     if (expected === 'boolean' && typeof right !== 'boolean') throw invalid(path, 'must be true or false')
-    if (expected === 'text' && typeof right !== 'string') throw invalid(path, 'must be a string')
+    if (expected === 'text') this.#checkText(operator, right, path)
+    if (expected === 'json') checkScalar(right, 'jsonb', path)
     if (expected === 'list' || expected === 'texts') this.#checkList(right, expected, type, path)
     if (expected === 'scalar') checkScalar(right, type, path)
     return { kind: 'value', value: right }
@@ -201,17 +289,37 @@ class Parser {
 
   #checkList(right: unknown, expected: 'list' | 'texts', type: ColumnType, path: string): void {
     if (!Array.isArray(right)) throw invalid(path, 'must be a list')
-    if (right.length > this.#limits.items) {
-      throw invalid(path, `holds ${right.length} items; at most ${this.#limits.items} are allowed`)
-    }
+    this.#checkItems(right, path)
     right.forEach((item, index) => {
       const here = `${path}[${index}]`
       if (item === null) throw invalid(here, 'must not be null')
-      if (expected === 'texts' && typeof item !== 'string') throw invalid(here, 'must be a string')
-      if (expected === 'list') checkScalar(item, type, here)
+      checkScalar(item, expected === 'texts' ? 'text' : type, here)
     })
   }
+
+  #checkItems(items: readonly unknown[], path: string): void {
+    if (items.length > this.#limits.items) {
+      throw invalid(path, `holds ${items.length} items; at most ${this.#limits.items} are allowed`)
+    }
+  }
+
+  #checkText(operator: Operator, right: unknown, path: string): void {
+    checkScalar(right, 'text', path)
+    const text = right as string
+    if (text.length > maxPatternLength && operators[operator].family === 'text') {
+      throw invalid(path, `is ${text.length} characters long; at most ${maxPatternLength} are allowed`)
+    }
+    if (operator.includes('like') && /(?:^|[^\\])(?:\\\\)*\\$/.test(text)) {
+      throw invalid(path, 'must not end with a backslash, which takes the next character as it is')
+    }
+    if (!this.#inMemory || !(operator.includes('regex') || operator.includes('similar'))) return
+    const pattern = portablePattern(text, operator.includes('regex') ? 'regex' : 'similar', operator.includes('ireg'))
+    if ('problem' in pattern) throw invalid(path, pattern.problem)
+  }
 }
+
+/** Characters of a LIKE pattern or a regular expression. */
+const maxPatternLength = 2_000
 
 const uuidPattern = /^[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}$/i
 
@@ -237,31 +345,54 @@ function checkScalar(value: unknown, type: ColumnType, path: string): void {
       return
     }
     case 'float8':
-    case 'numeric': {
-      if (typeof value === 'boolean' || !Number.isFinite(Number(value)) || value === '') fail('a number')
+    case 'numeric':
+      if (!isDecimal(value)) fail('a number')
       return
-    }
     case 'timestamptz':
       if (typeof value !== 'string' || !isTimestamp(value)) fail('a time in ISO 8601, such as 2026-04-15T13:09:00Z')
       return
-    case 'jsonb':
+    case 'jsonb': {
+      const problem = jsonProblem(value)
+      if (problem) throw invalid(path, problem)
       return
-    default:
-      if (typeof value !== 'string') fail('a string')
-      else if (value.includes('\u0000')) fail('a string without the character U+0000, which Postgres cannot hold')
+    }
+    default: {
+      if (typeof value !== 'string') throw invalid(path, 'must be a string')
+      if (value.includes('\u0000')) fail('a string without the character U+0000, which Postgres cannot hold')
+      if (!value.isWellFormed()) fail('a string without unpaired surrogates, which Postgres cannot hold')
+      const labels = Object.hasOwn(enumValues, type) ? enumValues[type] : undefined
+      if (labels && !labels.includes(value)) fail(`one of ${labels.join(', ')}`)
+    }
   }
 }
 
-/** ISO 8601 date, or date and time with or without a zone; years 0001-9999. */
-export function isTimestamp(text: string): boolean {
-  const form = /^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?\s?(Z|[+-]\d{2}(:?\d{2})?)?)?$/i
-  if (!form.test(text) || text.startsWith('0000')) return false
-  const [year, month, day] = text.slice(0, 10).split('-').map(Number) as [number, number, number]
-  const date = new Date(Date.UTC(2000, month - 1, 1))
-  date.setUTCFullYear(year, month - 1, day)
-  if (date.getUTCMonth() !== month - 1 || date.getUTCDate() !== day) return false
-  return text.length === 10 || !Number.isNaN(Date.parse(`2000-01-01T${text.slice(11, 16)}Z`))
+/** A finite number, or a text of one, such as float8 and numeric read in any version of PostgreSQL. */
+export function isDecimal(value: unknown): value is number | string {
+  if (typeof value === 'number') return Number.isFinite(value)
+  if (typeof value !== 'string' || value.length > 1_000) return false
+  return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d{1,3})?$/i.test(value) && Number.isFinite(Number(value))
 }
+
+/** How deep a JSON value may nest; PostgreSQL and we both recurse over it. */
+const maxJsonDepth = 200
+
+/** What keeps a value from being stored as jsonb as it is, or null. */
+export function jsonProblem(value: unknown): string | null {
+  const open: [unknown, number][] = [[value, 0]]
+  for (let next = open.pop(); next; next = open.pop()) {
+    const [item, depth] = next
+    if (typeof item === 'number' && !Number.isFinite(item)) return 'holds a number beyond 1.8e308, which cannot be kept'
+    if (typeof item === 'string' && !holdable(item)) return unholdable
+    if (typeof item !== 'object' || item === null) continue
+    if (depth >= maxJsonDepth) return `nests deeper than ${maxJsonDepth} levels`
+    if (!Array.isArray(item) && !Object.keys(item).every(holdable)) return unholdable
+    for (const inner of Object.values(item)) open.push([inner, depth + 1])
+  }
+  return null
+}
+
+const holdable = (text: string) => !text.includes('\u0000') && text.isWellFormed()
+const unholdable = 'holds the character U+0000 or an unpaired surrogate, which Postgres cannot hold'
 
 function invalid(path: string, problem: string): SluiceError {
   return new SluiceError('VALIDATION_FAILED', `${path} ${problem}.`, { path })

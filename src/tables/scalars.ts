@@ -1,7 +1,8 @@
 /** GraphQL scalars for Postgres types, under Hasura's names. */
 import { GraphQLError } from 'graphql'
 import type { ColumnType } from './model.ts'
-import { isTimestamp } from './predicate.ts'
+import { isDecimal, jsonProblem } from './predicate.ts'
+import { isTimestamp } from './timestamp.ts'
 
 /** The GraphQL type that a column is shown as: `String`, `Int`, `Boolean`, or the Postgres type's own name. */
 export function scalarOf(type: ColumnType): string {
@@ -35,23 +36,38 @@ export const scalarDefinitions: readonly ScalarDefinition[] = [
       (value) => typeof value === 'string' && isTimestamp(value),
     ),
   },
-  { name: 'jsonb', description: 'Any JSON value.', parse: (value) => value },
+  {
+    name: 'jsonb',
+    description: 'Any JSON value.',
+    parse: (value) => {
+      const problem = jsonProblem(value)
+      if (!problem) return value
+      throw new GraphQLError(`A JSON value ${problem}.`, { extensions: { code: 'VALIDATION_FAILED' } })
+    },
+  },
   {
     name: 'bigint',
-    description: 'A whole number of up to 64 bits.',
-    parse: expect('a whole number', (value) => /^-?\d{1,19}$/.test(String(value))),
+    description: 'A whole number of up to 64 bits; beyond 2^53 write it as a string.',
+    parse: expect('a whole number of up to 64 bits', isBigint),
   },
   {
     name: 'float8',
     description: 'A double-precision number.',
-    parse: expect('a number', (value) => value !== '' && typeof value !== 'boolean' && Number.isFinite(Number(value))),
+    parse: expect('a number', isDecimal),
   },
   {
     name: 'numeric',
     description: 'A decimal number of any precision.',
-    parse: expect('a number', (value) => value !== '' && typeof value !== 'boolean' && Number.isFinite(Number(value))),
+    parse: expect('a number', isDecimal),
   },
 ]
+
+function isBigint(value: unknown): boolean {
+  if (typeof value === 'number') return Number.isSafeInteger(value)
+  if (typeof value !== 'string' || !/^-?\d{1,19}$/.test(value)) return false
+  const number = BigInt(value)
+  return number < 2n ** 63n && number >= -(2n ** 63n)
+}
 
 function expect(what: string, accept: (value: unknown) => boolean): (value: unknown) => unknown {
   return (value) => {
