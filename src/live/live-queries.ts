@@ -11,6 +11,7 @@
  * (`dependency-index.ts`); cohorts of one plan that are dirty together are
  * evaluated together (`evaluator.ts`).
  */
+import { isPassing } from '../database/passing-errors.ts'
 import { messageOf, SluiceError } from '../errors.ts'
 import type { Log } from '../log.ts'
 import type { Change, ChangeFeed } from './change-feed.ts'
@@ -88,10 +89,10 @@ export function createLiveQueries({ feed, evaluator, log, tries = 7 }: LiveQueri
     for (const mailbox of cohort.subscribers) mailbox.put(text)
   }
 
-  /** A refusal is final; anything else (a restart of Postgres) is tried again, later each time. */
+  /** What passes (a restart of Postgres) is tried again, later each time; anything else is told at once. */
   const fail = async (cohort: Cohort, error: unknown) => {
     cohort.failures += 1
-    if (error instanceof SluiceError || cohort.failures >= tries) {
+    if (!isPassing(error) || cohort.failures >= tries) {
       for (const mailbox of cohort.subscribers) mailbox.fail(error)
       return
     }

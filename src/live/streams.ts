@@ -11,6 +11,7 @@
  * The next batch is read when the consumer has taken the last one: what a slow
  * consumer has not read yet waits in the database and nowhere else.
  */
+import { isPassing } from '../database/passing-errors.ts'
 import { messageOf, SluiceError } from '../errors.ts'
 import type { Log } from '../log.ts'
 import type { StreamStep } from '../tables/query.ts'
@@ -61,7 +62,7 @@ export function createStreams({ feed, evaluator, horizon, log, tries = 7 }: Stre
       try {
         return await work()
       } catch (error) {
-        if (error instanceof SluiceError || failures >= tries) throw error
+        if (!isPassing(error) || failures >= tries) throw error
         log.warn({ error: messageOf(error), try: failures }, 'a stream could not be read; trying again')
         await Promise.race([new Promise((resolve) => setTimeout(resolve, 100 * 2 ** failures).unref()), follower.ended])
         if (follower.hasEnded) return null

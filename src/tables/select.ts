@@ -133,15 +133,19 @@ class Select {
     const bounds = (alias: string): string[] => {
       const at = `${alias}.${name(column)}`
       const position = `${alias}."position"`
-      const start = from === null ? [] : [`${at} ${beyond} ${value(from)}`]
+      const start = () => (from === null ? [] : [`${at} ${beyond} ${value(from)}`])
       if (step.phase === 'follow') {
-        return [...start, `${position} > ${this.writer.value(step.after, 'text')}`, `${position} < position_horizon()`]
+        return [
+          ...start(),
+          `${position} > ${this.writer.value(step.after, 'text')}`,
+          `${position} < position_horizon()`,
+        ]
       }
       const after = step.after
         ? [
             `(${at}, ${position}) ${beyond} (${value(step.after.value)}, ${this.writer.value(step.after.position, 'text')})`,
           ]
-        : start
+        : start()
       return [...after, `${position} < ${this.writer.value(step.horizon, 'text')}`]
     }
     const direction = step.phase === 'follow' || ascending ? 'asc' : 'desc'
