@@ -53,8 +53,10 @@ export interface MutationResult {
 /** The most rows that one `returning` hands back. */
 const mostReturned = 10_000
 
-/** Two requests that wait for each other: Postgres ends one, which may then succeed. */
+/** Two requests that wait for each other: Postgres ends one, which tries again. */
 const attempts = 3
+/** Who tries again does so one at a time, so that they do not end each other again. Any number that nobody else locks. */
+const turnLock = 5_126_001
 const worthAnotherAttempt = new Set(['40P01', '40001'])
 
 /** @throws MutationFailure whose cause is a SluiceError, or an error of ours. */
@@ -63,7 +65,10 @@ export async function runMutation(writes: readonly Write[], run: MutationRun): P
   for (const write of writes) prepared.push(await attributed(write.key, () => prepare(write, run)))
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await inTransaction(run.pool, (client) => runAll(prepared, new Runner(client, run)))
+      return await inTransaction(run.pool, async (client) => {
+        if (attempt > 1) await client.query('select pg_advisory_xact_lock($1)', [turnLock])
+        return runAll(prepared, new Runner(client, run))
+      })
     } catch (error) {
       const code = error instanceof MutationFailure ? (error.cause as { code?: unknown } | null)?.code : undefined
       if (attempt === attempts || !worthAnotherAttempt.has(String(code))) throw told(error)
