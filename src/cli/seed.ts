@@ -25,9 +25,7 @@ export const demoReceiverPort = 4010
 export interface DemoFile {
   readonly graphql: string
   readonly ws: string
-  readonly rest: string
   readonly token: string
-  readonly console: string
   readonly admin: { readonly email: string; readonly password: string }
   readonly editor: { readonly email: string; readonly password: string }
   readonly source: { readonly key: string; readonly secret: string }
@@ -54,8 +52,12 @@ export async function seedDemo(options: SeedOptions): Promise<void> {
   const team = await database.prisma.team.findUnique({ where: { slug: 'demo' } })
   const known = team && existsSync(file) ? (JSON.parse(await readFile(file, 'utf8')) as DemoFile) : null
   if (team && !known) {
-    options.log.warn('the demo team is here but demo.json is gone; "npm run reset" starts over with new credentials')
-    return
+    if (await database.prisma.session.count({ where: { team_id: team.id } })) {
+      options.log.warn('the demo team is here but demo.json is gone; "npm run reset" starts over with new credentials')
+      return
+    }
+    // An earlier start was stopped while it made the demo.
+    await removeDemo(options)
   }
   const made = known ?? (await makeDemo(options))
   const base = config.PUBLIC_URL
@@ -63,15 +65,13 @@ export async function seedDemo(options: SeedOptions): Promise<void> {
     ...made,
     graphql: `${base}/graphql`,
     ws: `${base.replace(/^http/, 'ws')}/graphql`,
-    rest: `${base}/v1`,
     token: `${base}/oauth/token`,
-    console: `${base}/console`,
   }
   await writeFile(`${file}.new`, `${JSON.stringify(demo, null, 2)}\n`, { mode: 0o600 })
   await rename(`${file}.new`, file)
 }
 
-type Made = Omit<DemoFile, 'graphql' | 'ws' | 'rest' | 'token' | 'console'>
+type Made = Omit<DemoFile, 'graphql' | 'ws' | 'token'>
 
 async function makeDemo({ database, sealer, config }: SeedOptions): Promise<Made> {
   const { prisma } = database
@@ -102,14 +102,14 @@ async function makeDemo({ database, sealer, config }: SeedOptions): Promise<Made
     consumerOf(outsider),
     createCredential(database, {
       role: 'source',
-      name: 'Demo event source',
+      name: sourceName,
       environment,
       teamId: null,
       integrationId: null,
     }),
   ])
-  const admin = { email: 'admin@sluice.localhost', password: randomBytes(12).toString('base64url') }
-  const editor = { email: 'editor@sluice.localhost', password: randomBytes(12).toString('base64url') }
+  const admin = { email: adminEmail, password: randomBytes(12).toString('base64url') }
+  const editor = { email: editorEmail, password: randomBytes(12).toString('base64url') }
   await createPerson(database, { ...admin, name: 'Admin', isAdmin: true })
   await createPerson(database, { ...editor, name: 'Editor', memberships: [{ teamId: team.id, role: 'editor' }] })
 
@@ -146,3 +146,15 @@ async function makeDemo({ database, sealer, config }: SeedOptions): Promise<Made
     webhook: { url: webhook.url, secret },
   }
 }
+
+const adminEmail = 'admin@sluice.localhost'
+const editorEmail = 'editor@sluice.localhost'
+
+/** Everything `makeDemo` makes, however far it came; the connector may stay. */
+async function removeDemo({ database: { prisma } }: SeedOptions): Promise<void> {
+  await prisma.team.deleteMany({ where: { slug: 'demo' } })
+  await prisma.user.deleteMany({ where: { email: { in: [adminEmail, editorEmail] } } })
+  await prisma.apiCredential.deleteMany({ where: { name: sourceName } })
+}
+
+const sourceName = 'Demo event source'

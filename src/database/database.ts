@@ -1,17 +1,11 @@
-/**
- * One connection pool per process, shared by the three ways in: plain SQL (`pool`),
- * composed SQL (`kysely`) and typed writes (`prisma`).
- */
+/** One connection pool per process, shared by the two ways in: plain SQL (`pool`) and typed writes (`prisma`). */
 import { PrismaPg } from '@prisma/adapter-pg'
-import { Kysely, PostgresDialect } from 'kysely'
 import pg from 'pg'
 import type { Log } from '../log.ts'
 import { PrismaClient } from './generated/prisma/client.ts'
 
 export interface Database {
   readonly pool: pg.Pool
-  // biome-ignore lint/suspicious/noExplicitAny: tables are named at run time, from Prisma's data model.
-  readonly kysely: Kysely<any>
   readonly prisma: PrismaClient
   close(): Promise<void>
 }
@@ -38,12 +32,9 @@ export function openDatabase({ url, poolSize = 10, log, applicationName = 'sluic
   })
   // An idle connection that Postgres closes (a restart) is replaced at the next query.
   pool.on('error', (error) => log.warn({ error: error.message }, 'an idle database connection was lost'))
-  // biome-ignore lint/suspicious/noExplicitAny: see Database.kysely.
-  const kysely = new Kysely<any>({ dialect: new PostgresDialect({ pool }) })
   const prisma = new PrismaClient({ adapter: new PrismaPg(pool) })
   return {
     pool,
-    kysely,
     prisma,
     async close() {
       await prisma.$disconnect()

@@ -1,6 +1,7 @@
 /** Deliveries for tests, written as a submitting transaction writes them. */
 import { randomUUID } from 'node:crypto'
 import type pg from 'pg'
+import { deliveriesChannel } from '../database/notifications.ts'
 
 export interface PlantedTarget {
   readonly id: string
@@ -78,4 +79,9 @@ export async function until<T>(ask: () => Promise<T>, fits: (answer: T) => boole
     if (performance.now() > deadline) throw new Error(`still not so after ${ms} ms: ${JSON.stringify(answer)}`)
     await new Promise((resolve) => setTimeout(resolve, 5))
   }
+}
+
+/** What a submitter does right after its commit. */
+export async function wakeWorkers(pool: pg.Pool): Promise<void> {
+  await pool.query(`select pg_notify('${deliveriesChannel}', '')`)
 }

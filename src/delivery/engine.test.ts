@@ -9,10 +9,10 @@ import {
   plantTeam,
   plantWebhook,
   until,
+  wakeWorkers,
 } from './deliveries.fixture.ts'
 import { type DeliveryEngine, type DeliveryEngineOptions, startDeliveryEngine } from './engine.ts'
 import { retryBySchedule } from './retry-policy.ts'
-import { wakeDeliveries } from './wake.ts'
 
 let ground: TestDatabase
 let planted: Planted
@@ -137,7 +137,7 @@ test('a notification after the commit starts a delivery without waiting for the 
   )
   await plant([target])
   const committed = performance.now()
-  wakeDeliveries(ground.database.pool)
+  await wakeWorkers(ground.database.pool)
   expect((await done.promise) - committed).toBeLessThan(1000)
 })
 
@@ -219,7 +219,7 @@ describe('health', () => {
       ),
     ).toMatchObject({ state_reason: 'Gone.' })
     await plant([target], 2)
-    wakeDeliveries(ground.database.pool)
+    await wakeWorkers(ground.database.pool)
     const rows = await until(deliveries, (all) => all.filter((row) => row.status === 'cancelled').length === 2)
     expect(rows[2]).toMatchObject({ attempt_count: 0, last_error: 'The webhook was switched off. Gone.', due_at: null })
     expect(await attempts()).toHaveLength(1)

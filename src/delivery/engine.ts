@@ -1,6 +1,13 @@
 /** The delivery engine: claims what is due, lets a carrier attempt it, writes what came of it. */
 import { randomUUID } from 'node:crypto'
 import type pg from 'pg'
+import {
+  changesChannel,
+  createNotifier,
+  deliveriesChannel,
+  listen,
+  type Notifier,
+} from '../database/notifications.ts'
 import { messageOf, SluiceError } from '../errors.ts'
 import type { Log } from '../log.ts'
 import type { AttemptReport, Carrier, TargetKind } from './carrier.ts'
@@ -10,7 +17,6 @@ import { type Outcome, recordHealth } from './health.ts'
 import { releaseLeases, renewLeases } from './renew.ts'
 import { type RetryPolicy, retryBySchedule } from './retry-policy.ts'
 import { type Settlement, settleDeliveries } from './settle.ts'
-import { listenForDeliveries, wakeDeliveries } from './wake.ts'
 
 export interface DeliveryEngineOptions {
   readonly pool: pg.Pool
@@ -97,6 +103,9 @@ class Engine implements DeliveryEngine {
   readonly #listener: { close(): Promise<void> }
   readonly #renewal: NodeJS.Timeout
   readonly #longCheck: NodeJS.Timeout
+  readonly #notifier: Notifier
+  /** Tells live queries that attempts were written. */
+  readonly #settled: Notifier
   readonly #loop: Promise<void>
   #stopping = false
   #stopped: Promise<void> | undefined
@@ -127,7 +136,9 @@ class Engine implements DeliveryEngine {
     this.#pollMs = pollMs
     this.#failingAfter = failingAfter
     this.#hand = new Hand({ concurrency })
-    this.#listener = listenForDeliveries({ pool, log, onWake: () => this.#poke() })
+    this.#listener = listen({ pool, channel: deliveriesChannel, log, onNotify: () => this.#poke() })
+    this.#notifier = createNotifier({ pool, channels: [deliveriesChannel, changesChannel], log })
+    this.#settled = createNotifier({ pool, channels: [changesChannel], log })
     this.#renewal = setInterval(() => void this.#renew(), leaseMs / 3)
     this.#longCheck = setInterval(() => {
       if (this.#hand.freeLong() > 0) this.#fill()
@@ -168,7 +179,7 @@ class Engine implements DeliveryEngine {
     await this.#writing
     clearInterval(this.#renewal)
     clearInterval(this.#longCheck)
-    await this.#listener.close()
+    await Promise.all([this.#listener.close(), this.#notifier.close(), this.#settled.close()])
   }
 
   /** If the database is away, the leases run out by themselves. */
@@ -178,7 +189,7 @@ class Engine implements DeliveryEngine {
     for (const each of held) this.#hand.drop(each)
     try {
       await releaseLeases(this.#pool, held.map(leaseOf), { begun: stage === 'running' })
-      wakeDeliveries(this.#pool)
+      this.#notifier.notify()
     } catch (error) {
       this.#log.warn(
         { error: messageOf(error), deliveries: held.length },
@@ -337,6 +348,7 @@ class Engine implements DeliveryEngine {
       const settlements = batch.map(({ settlement }) => settlement)
       try {
         const settled = await this.#settle(settlements)
+        this.#settled.notify()
         this.#results.splice(0, batch.length)
         for (const { held, settlement } of batch) {
           this.#hand.drop(held)

@@ -9,11 +9,11 @@ import type { Sealer } from '../access/seal.ts'
 import { createTokens } from '../access/tokens.ts'
 import type { Config } from '../config.ts'
 import type { Database } from '../database/database.ts'
+import { changesChannel, createNotifier, deliveriesChannel } from '../database/notifications.ts'
 import { SluiceError } from '../errors.ts'
 import { openChangeFeed } from '../live/change-feed.ts'
 import { createEvaluator } from '../live/evaluator.ts'
 import { createLiveQueries } from '../live/live-queries.ts'
-import { createPoker } from '../live/poke.ts'
 import { positionHorizon } from '../live/position-horizon.ts'
 import { createStreams } from '../live/streams.ts'
 import type { Log } from '../log.ts'
@@ -46,8 +46,8 @@ export interface Gateway {
 
 /** @throws SluiceError CONFIGURATION when the port is taken. */
 export async function startGateway({ config, database, sealer, log }: GatewayOptions): Promise<Gateway> {
-  const feed = await openChangeFeed({ pool: database.pool, url: config.DATABASE_URL, log })
-  const poker = createPoker({ pool: database.pool, channels: ['sluice_changes', 'sluice_deliveries'], log })
+  const feed = await openChangeFeed({ pool: database.pool, log })
+  const notifier = createNotifier({ pool: database.pool, channels: [changesChannel, deliveriesChannel], log })
   const evaluator = createEvaluator({ pool: database.pool })
   const liveQueries = createLiveQueries({ feed, evaluator, log })
   const streams = createStreams({ feed, evaluator, log, horizon: () => positionHorizon(database) })
@@ -57,7 +57,7 @@ export async function startGateway({ config, database, sealer, log }: GatewayOpt
   const authenticator = createAuthenticator({ tokens, credentials, revocations })
   const committed = () => {
     feed.poke()
-    poker.poke()
+    notifier.notify()
   }
   const webhooks = { rules: { allow: config.EGRESS_ALLOW }, validatePattern: parsePattern }
   const mutations = createMutations({ database, rules: createWriteRules({ sealer, webhooks }), committed })
@@ -148,7 +148,7 @@ export async function startGateway({ config, database, sealer, log }: GatewayOpt
       await closed
       clearTimeout(patience)
       await feed.close()
-      await poker.close()
+      await notifier.close()
     },
   }
 }

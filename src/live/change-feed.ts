@@ -12,7 +12,8 @@
  * The cursor is (xid, seq), read only below `pg_snapshot_xmin`: no transaction
  * can still commit a row behind it, so no row is ever lost.
  */
-import pg from 'pg'
+import type pg from 'pg'
+import { changesChannel, listen } from '../database/notifications.ts'
 import { messageOf } from '../errors.ts'
 import type { Log } from '../log.ts'
 
@@ -39,7 +40,6 @@ export interface ChangeFeed {
 
 export interface ChangeFeedOptions {
   readonly pool: pg.Pool
-  readonly url: string
   readonly log: Log
   /** @default 3 */
   readonly busyMs?: number
@@ -50,9 +50,6 @@ export interface ChangeFeedOptions {
   /** @default 500 */
   readonly retryMs?: number
 }
-
-/** The channel on which other processes say that they committed something. */
-export const changesChannel = 'sluice_changes'
 
 const batchSize = 2_000
 
@@ -67,7 +64,7 @@ interface LogRow {
 }
 
 export async function openChangeFeed(options: ChangeFeedOptions): Promise<ChangeFeed> {
-  const { pool, url, log, busyMs = 3, busyForMs = 200, idleMs = 250, retryMs = 500 } = options
+  const { pool, log, busyMs = 3, busyForMs = 200, idleMs = 250, retryMs = 500 } = options
   const listeners = new Set<ChangeListener>()
   const gapListeners = new Set<() => void>()
   let cursor = await startCursor(pool)
@@ -144,12 +141,7 @@ export async function openChangeFeed(options: ChangeFeedOptions): Promise<Change
     else schedule(0)
   }
 
-  const ear = openEar({
-    url,
-    log,
-    retryMs,
-    onNotify: poke,
-  })
+  const ear = listen({ pool, channel: changesChannel, log, onNotify: poke })
   schedule(0)
 
   return {
@@ -175,49 +167,4 @@ export async function openChangeFeed(options: ChangeFeedOptions): Promise<Change
 async function startCursor(pool: pg.Pool): Promise<{ xid: string; seq: string }> {
   const { rows } = await pool.query<{ xmin: string }>('select pg_snapshot_xmin(pg_current_snapshot())::text as xmin')
   return { xid: (BigInt(rows[0]?.xmin ?? '1') - 1n).toString(), seq: '9223372036854775807' }
-}
-
-interface EarOptions {
-  readonly url: string
-  readonly log: Log
-  readonly retryMs: number
-  readonly onNotify: () => void
-}
-
-/** One connection that listens for pokes, opened again whenever it is lost. */
-function openEar({ url, log, retryMs, onNotify }: EarOptions): { close(): Promise<void> } {
-  let client: pg.Client | null = null
-  let timer: NodeJS.Timeout | undefined
-  let closed = false
-
-  const connect = async () => {
-    const attempt = new pg.Client({ connectionString: url, application_name: 'sluice live' })
-    const lost = (error?: Error) => {
-      if (closed || client !== attempt) return
-      client = null
-      log.warn({ error: error?.message }, 'the connection that listens for changes was lost; opening it again')
-      timer = setTimeout(connect, retryMs)
-    }
-    attempt.on('error', lost)
-    attempt.on('end', () => lost())
-    attempt.on('notification', onNotify)
-    try {
-      client = attempt
-      await attempt.connect()
-      await attempt.query(`listen ${changesChannel}`)
-      onNotify()
-    } catch (error) {
-      lost(error as Error)
-    }
-  }
-  const opened = connect()
-
-  return {
-    async close() {
-      closed = true
-      clearTimeout(timer)
-      await opened
-      await client?.end().catch(() => undefined)
-    },
-  }
 }

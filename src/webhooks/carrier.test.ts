@@ -5,10 +5,9 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { type TestDatabase, testDatabase } from '../../test/ground/database.ts'
 import { type ReceivedRequest, type Receiver, startReceiver } from '../../test/ground/receiver.ts'
 import { createSealer } from '../access/seal.ts'
-import { type Planted, plantDeliveries, plantTeam, until } from '../delivery/deliveries.fixture.ts'
+import { type Planted, plantDeliveries, plantTeam, until, wakeWorkers } from '../delivery/deliveries.fixture.ts'
 import { type DeliveryEngine, type DeliveryEngineOptions, startDeliveryEngine } from '../delivery/engine.ts'
 import { retryBySchedule } from '../delivery/retry-policy.ts'
-import { wakeDeliveries } from '../delivery/wake.ts'
 import { createEgress, type Egress } from '../egress/egress.ts'
 import { silentLog } from '../log.ts'
 import { createWebhookCarrier, retryAfterOf } from './carrier.ts'
@@ -74,7 +73,7 @@ async function webhookTo(url: string) {
 
 async function plant(targets: readonly { id: string; integration_id: string }[], count?: number) {
   const ids = await plantDeliveries(ground.database.pool, planted, targets, count)
-  wakeDeliveries(ground.database.pool)
+  await wakeWorkers(ground.database.pool)
   return ids
 }
 const rows = async (table: string, order: string) =>
