@@ -7,10 +7,24 @@ import type { Log } from '../log.ts'
 export function toGraphQLError(error: unknown, log: Log, requestId: string): GraphQLError {
   if (error instanceof GraphQLError) {
     const cause = error.originalError
-    if (!cause || cause instanceof GraphQLError) return error
+    if (!cause || cause instanceof GraphQLError) return withCode(error)
     return shown(cause, error, log, requestId)
   }
   return shown(error, undefined, log, requestId)
+}
+
+/** What graphql-js itself refuses, such as a variable of the wrong type. */
+function withCode(error: GraphQLError): GraphQLError {
+  if (error.extensions.code) return error
+  const { nodes, source, positions, path, originalError, extensions } = error
+  return new GraphQLError(error.message, {
+    nodes,
+    source,
+    positions,
+    path,
+    originalError,
+    extensions: { ...extensions, code: 'GRAPHQL_VALIDATION_FAILED' },
+  })
 }
 
 function shown(cause: unknown, located: GraphQLError | undefined, log: Log, requestId: string): GraphQLError {
