@@ -1,4 +1,4 @@
-/** A validation rule that caps how deep selections nest and how many root fields an operation has. */
+/** A validation rule that caps how deep selections nest, how many root fields an operation has, and how many in all. */
 import {
   type ASTVisitor,
   type FragmentDefinitionNode,
@@ -8,7 +8,14 @@ import {
   type ValidationContext,
 } from 'graphql'
 
-export function depthRule({ depth, rootFields }: { readonly depth: number; readonly rootFields: number }) {
+export interface SelectionLimits {
+  readonly depth: number
+  readonly rootFields: number
+  /** Fields in all, those of a fragment counted wherever it is spread. */
+  readonly fields: number
+}
+
+export function depthRule({ depth, rootFields, fields }: SelectionLimits) {
   return (context: ValidationContext): ASTVisitor => ({
     OperationDefinition(operation) {
       const measured = measure(operation.selectionSet, context, new Map(), new Set())
@@ -35,6 +42,17 @@ export function depthRule({ depth, rootFields }: { readonly depth: number; reado
           ),
         )
       }
+      if (measured.fields > fields && !measured.introspection) {
+        context.reportError(
+          new GraphQLError(
+            `The operation selects ${measured.fields} fields, with its fragments spread; at most ${fields} are allowed. Ask in several operations.`,
+            {
+              nodes: [operation],
+              extensions: { code: 'LIMIT_FIELDS' },
+            },
+          ),
+        )
+      }
     },
   })
 }
@@ -42,6 +60,7 @@ export function depthRule({ depth, rootFields }: { readonly depth: number; reado
 interface Measured {
   readonly depth: number
   readonly roots: number
+  readonly fields: number
   /** Every root field is `__schema`, `__type` or `__typename`. */
   readonly introspection: boolean
 }
@@ -54,13 +73,15 @@ function measure(
 ): Measured {
   let depth = 0
   let roots = 0
+  let fields = 0
   let introspection = true
   for (const selection of set.selections) {
     if (selection.kind === Kind.FIELD) {
       roots += 1
       if (!selection.name.value.startsWith('__')) introspection = false
-      const below = selection.selectionSet ? measure(selection.selectionSet, context, known, open).depth : 0
-      depth = Math.max(depth, 1 + below)
+      const below = selection.selectionSet ? measure(selection.selectionSet, context, known, open) : nothing
+      depth = Math.max(depth, 1 + below.depth)
+      fields += 1 + below.fields
       continue
     }
     const inner =
@@ -69,10 +90,13 @@ function measure(
         : measureFragment(context.getFragment(selection.name.value), context, known, open)
     depth = Math.max(depth, inner.depth)
     roots += inner.roots
+    fields += inner.fields
     introspection &&= inner.introspection
   }
-  return { depth, roots, introspection }
+  return { depth, roots, fields, introspection }
 }
+
+const nothing: Measured = { depth: 0, roots: 0, fields: 0, introspection: true }
 
 /** Each fragment once; one that contains itself is reported by another rule. */
 function measureFragment(
@@ -82,7 +106,6 @@ function measureFragment(
   open: Set<string>,
 ): Measured {
   const name = fragment?.name.value ?? ''
-  const nothing = { depth: 0, roots: 0, introspection: true }
   if (!fragment || open.has(name)) return nothing
   const measured = known.get(name)
   if (measured) return measured

@@ -33,7 +33,7 @@ export interface PreparedOperation {
 }
 
 /** Caps on one document; an error names the one that was passed. */
-export const documentLimits = { tokens: 8_000, depth: 12, rootFields: 20 } as const
+export const documentLimits = { tokens: 8_000, depth: 12, rootFields: 20, fields: 2_000 } as const
 
 interface CheckedDocument {
   readonly document: DocumentNode | null

@@ -25,14 +25,17 @@ export function createBuilder(): Builder {
       description,
       serialize: (value) => value,
       parseValue: parse,
-      parseLiteral: (node: ValueNode, variables) => parse(literalValue(node, variables)),
+      parseLiteral: (node: ValueNode, variables) => parse(literalValue(name, node, variables)),
     })
   }
   return builder
 }
 
-function literalValue(node: ValueNode, variables: Parameters<typeof valueFromASTUntyped>[1]): unknown {
-  if (node.kind === 'IntValue' && !Number.isSafeInteger(Number(node.value))) return node.value
+function literalValue(scalar: string, node: ValueNode, variables: Parameters<typeof valueFromASTUntyped>[1]): unknown {
+  // Digits that a double cannot hold stay text, which bigint and numeric read; in JSON text would be another value.
+  if (scalar !== 'jsonb' && (node.kind === 'IntValue' || node.kind === 'FloatValue')) {
+    if (String(Number(node.value)) !== node.value) return node.value
+  }
   const value = valueFromASTUntyped(node, variables)
   if (value === undefined) throw new GraphQLError('A variable in this value is not set.')
   return value

@@ -1,7 +1,10 @@
-/** The `path` argument of jsonb columns: `$.a.b[0]`, `a.b`, `$["user.role"][0]`. */
+/** The `path` argument of jsonb columns, in all spellings of Hasura: `$.a.b[0]`, `a.b`, `.a`, `[0].a`, `$["user.role"]['a']`. */
 import { SluiceError } from '../errors.ts'
 
-const step = /\.?([A-Za-z_][\w-]*)|\[(\d+)\]|\["((?:[^"\\]|\\.)*)"\]|\['((?:[^'\\]|\\.)*)'\]/y
+const step = /\.([\p{L}_][\p{L}\p{N}_-]*)|\[(\d{1,9})\]|\["((?:[^"\\]|\\.)*)"\]|\['((?:[^'\\]|\\.)*)'\]/uy
+
+/** Steps that one path may take. */
+const most = 50
 
 /**
  * Keys and indexes, as Postgres's `#>` takes them.
@@ -11,14 +14,19 @@ const step = /\.?([A-Za-z_][\w-]*)|\[(\d+)\]|\["((?:[^"\\]|\\.)*)"\]|\['((?:[^'\
  */
 export function parseJsonPath(text: string, path: string): string[] {
   const keys: string[] = []
+  // A first key needs no dot.
+  const read = /^[\p{L}_]/u.test(text) ? `.${text}` : text
   step.lastIndex = text.startsWith('$') ? 1 : 0
-  while (step.lastIndex < text.length) {
+  while (step.lastIndex < read.length) {
     const at = step.lastIndex
-    const match = step.exec(text)
+    const match = step.exec(read)
+    if (keys.length === most) {
+      throw new SluiceError('VALIDATION_FAILED', `${path} takes more than ${most} steps.`, { path })
+    }
     if (!match) {
       throw new SluiceError(
         'VALIDATION_FAILED',
-        `${path} cannot be read at "${text.slice(at, at + 20)}". Write it like $.passport.data["user.role"][0].`,
+        `${path} cannot be read at "${read.slice(at, at + 20)}". Write it like $.passport.data["user.role"][0].`,
         { path },
       )
     }

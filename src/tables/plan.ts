@@ -16,6 +16,7 @@ import {
   getNamedType,
   type OperationDefinitionNode,
   type SelectionSetNode,
+  type ValueNode,
 } from 'graphql'
 import { SluiceError } from '../errors.ts'
 import { parseJsonPath } from './json-path.ts'
@@ -30,6 +31,8 @@ export interface PlanInput {
   readonly operation: OperationDefinitionNode
   /** Coerced by graphql-js. */
   readonly variables: Readonly<Record<string, unknown>>
+  /** As the client sent them; without them, objects in variables are in the schema's order of keys. */
+  readonly sentVariables?: Readonly<Record<string, unknown>> | null
 }
 
 /** The table roots of an operation, or null when it also has other root fields. */
@@ -182,7 +185,7 @@ export class Planner {
     if (streamed) return this.#stream(streamed, type, key, nodes)
     const many = name.endsWith('_aggregate') && view.tables.get(name.slice(0, -'_aggregate'.length))
     if (many) {
-      const rows = this.#rows(many, this.arguments(type, nodes), here)
+      const rows = this.#rows(many, this.arguments(type, nodes), here, anyLimit)
       return { kind: 'aggregate', key, rows, parts: this.#aggregateParts(many, type, nodes) }
     }
     return null
@@ -190,17 +193,14 @@ export class Planner {
 
   #stream(from: VisibleTable, type: GraphQLObjectType, key: string, nodes: readonly FieldNode[]): Root {
     const { batch_size, cursor, where } = this.arguments(type, nodes)
-    const refuse = (path: string, problem: string): never => {
-      throw new SluiceError('VALIDATION_FAILED', `${key}.${path} ${problem}.`, { path: `${key}.${path}` })
-    }
     const batchSize = batch_size as number
-    if (batchSize < 1 || batchSize > from.limit) refuse('batch_size', `must be between 1 and ${from.limit}`)
+    if (batchSize < 1 || batchSize > from.limit) refuse(`${key}.batch_size`, `must be between 1 and ${from.limit}`)
     const entries = listOf<Record<string, unknown> | null>(cursor).filter((entry) => entry !== null)
     const [entry] = entries
-    if (!entry || entries.length > 1) return refuse('cursor', 'must have exactly one entry')
+    if (!entry || entries.length > 1) return refuse(`${key}.cursor`, 'must have exactly one entry')
     const columns = Object.entries((entry.initial_value ?? {}) as Record<string, unknown>)
     const [first] = columns
-    if (!first || columns.length > 1) return refuse('cursor.initial_value', 'must name exactly one column')
+    if (!first || columns.length > 1) return refuse(`${key}.cursor.initial_value`, 'must name exactly one column')
     return {
       kind: 'stream',
       key,
@@ -214,7 +214,29 @@ export class Planner {
   arguments(type: GraphQLObjectType, nodes: readonly FieldNode[]): Record<string, unknown> {
     const node = nodes[0] as FieldNode
     const field = type.getFields()[node.name.value]
-    return field ? getArgumentValues(field, node, this.#input.variables) : {}
+    if (!field) return {}
+    const values = getArgumentValues(field, node, this.#input.variables)
+    if (!('order_by' in values)) return values
+    const written = node.arguments?.find((argument) => argument.name.value === 'order_by')?.value
+    return { ...values, order_by: inWrittenOrder(values.order_by, this.#written(written)) }
+  }
+
+  /** A literal as it stands in the document, or a variable as it was sent; undefined when only its coerced value is known. */
+  #written(node: ValueNode | undefined): unknown {
+    switch (node?.kind) {
+      case 'Variable': {
+        const name = node.name.value
+        const sent = this.#input.sentVariables?.[name]
+        const definition = this.#input.operation.variableDefinitions?.find((one) => one.variable.name.value === name)
+        return sent === undefined ? this.#written(definition?.defaultValue) : sent
+      }
+      case 'ListValue':
+        return node.values.map((value) => this.#written(value))
+      case 'ObjectValue':
+        return Object.fromEntries(node.fields.map((field) => [field.name.value, this.#written(field.value)]))
+      default:
+        return undefined
+    }
   }
 
   #childType(type: GraphQLObjectType, nodes: readonly FieldNode[]): GraphQLObjectType {
@@ -256,7 +278,8 @@ export class Planner {
     const relation = visible.relations.get(aggregated ?? name)
     const other = relation && this.#input.view.tables.get(relation.table)
     if (!relation || !other) throw new Error(`${visible.table.name}.${name} is not a field`)
-    const rows = relation.list ? this.#rows(other, this.arguments(type, nodes), key) : everyRow(other)
+    const most = aggregated === undefined ? other.limit : anyLimit
+    const rows = relation.list ? this.#rows(other, this.arguments(type, nodes), key, most) : everyRow(other)
     if (aggregated !== undefined) {
       return { kind: 'aggregate', key, relation, rows, parts: this.#aggregateParts(other, type, nodes) }
     }
@@ -299,7 +322,7 @@ export class Planner {
     })
   }
 
-  #rows(from: VisibleTable, args: Readonly<Record<string, unknown>>, path: string): Rows {
+  #rows(from: VisibleTable, args: Readonly<Record<string, unknown>>, path: string, most = from.limit): Rows {
     const where = args.where
     return {
       from,
@@ -307,13 +330,36 @@ export class Planner {
         where === undefined || where === null
           ? always
           : parsePredicate(where, this.#input.view.shape(from.table.name), { path: `${path}.where` }),
-      orderBy: listOf<Record<string, unknown>>(args.order_by).flatMap((entry) =>
-        this.#orderings(entry, from, [], path),
-      ),
-      distinctOn: listOf<string>(args.distinct_on),
-      limit: notNegative(args.limit, `${path}.limit`),
+      ...this.#sorted(from, args, path),
+      limit: limitOf(args.limit, most, `${path}.limit`),
       offset: notNegative(args.offset, `${path}.offset`) ?? 0,
     }
+  }
+
+  #sorted(
+    from: VisibleTable,
+    args: Readonly<Record<string, unknown>>,
+    path: string,
+  ): Pick<Rows, 'orderBy' | 'distinctOn'> {
+    const orderBy = listOf<Record<string, unknown>>(args.order_by).flatMap((entry) =>
+      this.#orderings(entry, from, [], `${path}.order_by`),
+    )
+    const distinctOn = [...new Set(listOf<string>(args.distinct_on))]
+    for (const [argument, list] of [
+      ['order_by', orderBy],
+      ['distinct_on', distinctOn],
+    ] as const) {
+      if (list.length > sortLimit) {
+        refuse(`${path}.${argument}`, `names ${list.length} columns; at most ${sortLimit} are allowed`)
+      }
+    }
+    // As Hasura has it: otherwise rows would come back in another order than was asked for.
+    const leading = orderBy.slice(0, distinctOn.length)
+    const agree = leading.every((one) => one.through.length === 0 && distinctOn.includes(one.column))
+    if (orderBy.length > 0 && (!agree || new Set(leading.map((one) => one.column)).size < distinctOn.length)) {
+      refuse(`${path}.distinct_on`, 'must name the first columns of order_by, in any order')
+    }
+    return { orderBy, distinctOn }
   }
 
   #orderings(
@@ -324,18 +370,53 @@ export class Planner {
   ): Ordering[] {
     return Object.entries(entry).flatMap(([key, value]): Ordering[] => {
       if (value === null || value === undefined) return []
-      const relation = from.relations.get(key)
-      if (!relation) return [{ through, column: key, direction: String(value) }]
-      if (through.length >= 4) {
-        throw new SluiceError(
-          'VALIDATION_FAILED',
-          `${path}.order_by follows more than 4 relationships; order by a nearer column.`,
-        )
-      }
-      const to = this.#input.view.tables.get(relation.table) as VisibleTable
-      return this.#orderings(value as Record<string, unknown>, to, [...through, { relation, to }], path)
+      const here = `${path}.${key}`
+      if (from.columns.has(key)) return [{ through, column: key, direction: String(value) }]
+      if (through.length >= 4) refuse(here, 'follows more than 4 relationships; order by a nearer column')
+      const aggregated = from.relations.get(key) ? undefined : key.slice(0, -'_aggregate'.length)
+      const relation = from.relations.get(aggregated ?? key)
+      const to = relation && this.#input.view.tables.get(relation.table)
+      if (!relation || !to) throw new Error(`${from.table.name}.${key} cannot be ordered by`)
+      const beyond = [...through, { relation, to }]
+      const inner = value as Record<string, unknown>
+      return aggregated === undefined ? this.#orderings(inner, to, beyond, here) : aggregateOrderings(inner, beyond)
     })
   }
+}
+
+/** `count: asc`, or `max: { column: asc }`. */
+function aggregateOrderings(entry: Record<string, unknown>, through: Ordering['through']): Ordering[] {
+  return Object.entries(entry).flatMap(([aggregate, value]): Ordering[] => {
+    if (value === null || value === undefined) return []
+    if (aggregate === 'count') return [{ through, column: '', direction: String(value), aggregate }]
+    return Object.entries(value as object)
+      .filter(([, direction]) => direction !== null && direction !== undefined)
+      .map(([column, direction]) => ({ through, column, direction: String(direction), aggregate }))
+  })
+}
+
+/** An aggregate may count any number of rows; only the list of its nodes is cut. */
+const anyLimit = 2_147_483_647
+
+/** Columns that one list may be ordered by or made distinct on. */
+const sortLimit = 10
+
+function refuse(path: string, problem: string): never {
+  throw new SluiceError('VALIDATION_FAILED', `${path} ${problem}.`, { path })
+}
+
+/**
+ * A value with the keys of its objects as the client wrote them. Coercion puts
+ * them in the schema's order, but `order_by: { a: asc, b: asc }` sorts by a first.
+ */
+function inWrittenOrder(coerced: unknown, written: unknown): unknown {
+  if (Array.isArray(coerced)) {
+    return coerced.map((item, index) => inWrittenOrder(item, Array.isArray(written) ? written[index] : written))
+  }
+  if (typeof coerced !== 'object' || coerced === null || typeof written !== 'object' || written === null) return coerced
+  const keys = Object.keys(written).filter((key) => key in coerced)
+  const values = coerced as Record<string, unknown>
+  return Object.fromEntries(keys.map((key) => [key, inWrittenOrder(values[key], (written as typeof values)[key])]))
 }
 
 function everyRow(from: VisibleTable): Rows {
@@ -347,9 +428,16 @@ function listOf<T>(value: unknown): T[] {
   return Array.isArray(value) ? value : [value as T]
 }
 
+function limitOf(value: unknown, most: number, path: string): number | null {
+  const limit = notNegative(value, path)
+  if (limit !== null && limit > most)
+    refuse(path, `is ${limit}; at most ${most} are allowed. Ask in pages, with offset`)
+  return limit
+}
+
 function notNegative(value: unknown, path: string): number | null {
   if (value === null || value === undefined) return null
   const number = value as number
-  if (number < 0) throw new SluiceError('VALIDATION_FAILED', `${path} must not be negative.`, { path })
+  if (number < 0) refuse(path, 'must not be negative')
   return number
 }

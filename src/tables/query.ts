@@ -13,10 +13,12 @@ export interface Rows {
 }
 
 export interface Ordering {
-  /** Object relations to follow from the table, then the column there. */
+  /** Object relations to follow from the table, then the column there; with `aggregate`, the last is an array relation. */
   readonly through: readonly { readonly relation: Relation; readonly to: VisibleTable }[]
   readonly column: string
   readonly direction: string
+  /** `count`, or what is computed of the column over the related rows. */
+  readonly aggregate?: string
   /** Orders by the place of the column's value among these, instead of by the value. */
   readonly among?: readonly unknown[]
 }

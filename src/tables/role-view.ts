@@ -36,7 +36,11 @@ export const defaultRowLimit = 1_000
 
 /** Builds what `role` sees; pure, done once per role and process. */
 export function roleView(model: Model, role: Role): RoleView {
-  const trustedShape = shapes(model, (table) => ({ columns: table.columns, relations: table.relations }))
+  const trustedShape = shapes(
+    model,
+    (table) => ({ columns: table.columns, relations: table.relations }),
+    () => true,
+  )
   const tables = new Map<string, VisibleTable>()
   for (const [name, exposure] of Object.entries(exposures)) {
     const table = model.get(name)
@@ -64,7 +68,11 @@ export function roleView(model: Model, role: Role): RoleView {
       }),
     })
   }
-  const callerShape = shapes(model, (table) => tables.get(table.name) ?? { columns: new Map(), relations: new Map() })
+  const callerShape = shapes(
+    model,
+    (table) => tables.get(table.name) ?? { columns: new Map(), relations: new Map() },
+    (table) => tables.get(table)?.aggregate === true,
+  )
   return { role, model, tables, shape: callerShape }
 }
 
@@ -84,6 +92,7 @@ function visibleColumns(table: Table, exposure: Exposure, wanted: '*' | readonly
 function shapes(
   model: Model,
   see: (table: Table) => { columns: ReadonlyMap<string, Column>; relations: ReadonlyMap<string, Relation> },
+  mayCount: (table: string) => boolean,
 ): (name: string) => Shape {
   const made = new Map<string, Shape>()
   const shape = (name: string): Shape => {
@@ -94,6 +103,7 @@ function shapes(
       name,
       columns: new Map([...columns].filter(([, column]) => column.type !== 'bytea')),
       relations: new Map([...relations].map(([key, relation]) => [key, () => shape(relation.table)])),
+      counted: new Set([...relations].filter(([, { list, table }]) => list && mayCount(table)).map(([key]) => key)),
     }
     made.set(name, created)
     return created

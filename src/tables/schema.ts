@@ -6,7 +6,7 @@
  */
 import type { GraphQLResolveInfo } from 'graphql'
 import type { Builder } from './builder.ts'
-import type { Column } from './model.ts'
+import type { Column, ColumnType } from './model.ts'
 import { addMutations, type SharedTypes } from './mutation-schema.ts'
 import { operators, operatorsOf } from './predicate.ts'
 import type { RequestContext } from './request-context.ts'
@@ -30,6 +30,23 @@ const fromJson = (source: Record<string, unknown>, _: unknown, __: unknown, info
 const root = (_: unknown, __: unknown, context: RequestContext, info: GraphQLResolveInfo) => context.resolveRoot(info)
 const notHere = () => {
   throw new Error('Live queries are run by live/, not by resolvers.')
+}
+
+const numericTypes: readonly ColumnType[] = ['int4', 'int8', 'float8', 'numeric']
+
+/** Hasura's aggregate functions, and which of the columns each is offered for; `count` stands for itself. */
+function aggregatesOf(columns: readonly Column[]): Map<string, readonly Column[]> {
+  const numeric = columns.filter(({ type }) => numericTypes.includes(type))
+  const ordered = columns.filter(
+    (column) => column.enum || [...numericTypes, 'text', 'timestamptz', 'uuid'].includes(column.type),
+  )
+  const spread = ['stddev', 'stddev_pop', 'stddev_samp', 'var_pop', 'var_samp', 'variance']
+  return new Map(
+    [
+      ...['avg', 'sum', ...spread].map((operation): [string, readonly Column[]] => [operation, numeric]),
+      ...['max', 'min'].map((operation): [string, readonly Column[]] => [operation, ordered]),
+    ].filter(([, over]) => over.length > 0),
+  )
 }
 
 class TableTypes {
@@ -195,22 +212,14 @@ class TableTypes {
       return ref
     }
     const columns = [...visible.columns.values()].filter((column) => !column.list)
-    const numeric = columns.filter((column) => ['int4', 'int8', 'float8', 'numeric'].includes(column.type))
-    const ordered = columns.filter((column) =>
-      ['int4', 'int8', 'float8', 'numeric', 'text', 'timestamptz'].includes(column.type),
-    )
-    const groups: [string, Dynamic][] = []
-    if (numeric.length > 0) {
-      groups.push([
-        'sum',
-        group('sum', numeric, (column) => (column.type === 'int4' ? 'bigint' : this.#scalar(column))),
-      ])
-      groups.push(['avg', group('avg', numeric, () => 'Float')])
-    }
-    if (ordered.length > 0) {
-      groups.push(['min', group('min', ordered, (column) => this.#scalar(column))])
-      groups.push(['max', group('max', ordered, (column) => this.#scalar(column))])
-    }
+    const groups = [...aggregatesOf(columns)].map(([operation, over]): [string, Dynamic] => {
+      const type = (column: Column) => {
+        if (operation === 'min' || operation === 'max') return this.#scalar(column)
+        if (operation !== 'sum') return 'Float'
+        return column.type === 'int4' ? 'bigint' : this.#scalar(column)
+      }
+      return [operation, group(operation, over, type)]
+    })
     const ref = this.#builder.objectRef(`${base}_aggregate_fields`)
     ref.implement({
       fields: (t: Dynamic) => ({
@@ -236,6 +245,23 @@ class TableTypes {
     return this.#once(this.#enums, 'order_by', () => this.#builder.enumType('order_by', { values }))
   }
 
+  #aggregateOrderBy(visible: VisibleTable): Dynamic {
+    const base = visible.table.name
+    return this.#input(`${base}_aggregate_order_by`, (t) => ({
+      count: t.field({ type: this.#orderByEnum() }),
+      ...Object.fromEntries(
+        [...aggregatesOf([...visible.columns.values()].filter((column) => !column.list))].map(
+          ([operation, columns]) => {
+            const type = this.#input(`${base}_${operation}_order_by`, (inner) =>
+              Object.fromEntries(columns.map(({ name }) => [name, inner.field({ type: this.#orderByEnum() })])),
+            )
+            return [operation, t.field({ type })]
+          },
+        ),
+      ),
+    }))
+  }
+
   #orderBy(visible: VisibleTable): Dynamic {
     return this.#input(`${visible.table.name}_order_by`, (t) => ({
       ...Object.fromEntries([...visible.columns.keys()].map((key) => [key, t.field({ type: this.#orderByEnum() })])),
@@ -247,7 +273,25 @@ class TableTypes {
             t.field({ type: this.#orderBy(this.#view.tables.get(relation.table) as VisibleTable) }),
           ]),
       ),
+      ...Object.fromEntries(
+        [...visible.relations].flatMap(([key, relation]) => {
+          const other = this.#view.tables.get(relation.table)
+          if (!relation.list || !other?.aggregate) return []
+          return [[`${key}_aggregate`, t.field({ type: this.#aggregateOrderBy(other) })]]
+        }),
+      ),
     }))
+  }
+
+  #aggregateBoolExp(visible: VisibleTable): Dynamic {
+    const base = `${visible.table.name}_aggregate_bool_exp`
+    const count = this.#input(`${base}_count`, (t) => ({
+      arguments: t.field({ type: [this.#selectColumn(visible)] }),
+      distinct: t.field({ type: 'Boolean' }),
+      filter: t.field({ type: this.#boolExp(visible) }),
+      predicate: t.field({ type: this.#comparisonOf('int4'), required: true }),
+    }))
+    return this.#input(base, (t) => ({ count: t.field({ type: count }) }))
   }
 
   /** Columns that order rows: text and times; `position` orders them as they were committed. */
@@ -288,23 +332,38 @@ class TableTypes {
             return [key, t.field({ type: this.#boolExp(this.#view.tables.get(relation?.table ?? '') as VisibleTable) })]
           }),
         ),
+        ...Object.fromEntries(
+          [...(shape.counted ?? [])].map((key) => {
+            const other = this.#view.tables.get(visible.relations.get(key)?.table ?? '') as VisibleTable
+            return [`${key}_aggregate`, t.field({ type: this.#aggregateBoolExp(other) })]
+          }),
+        ),
       }
     })
   }
 
   #comparison(column: Column): Dynamic {
-    const scalar = this.#scalar(column)
-    return this.#input(`${scalar}_${column.list ? 'array_' : ''}comparison_exp`, (t) =>
-      Object.fromEntries(
-        operatorsOf(column).map((operator) => {
-          const right = column.list && operator !== '_is_null' ? 'list' : operators[operator].right
-          const type = { scalar, list: [scalar], boolean: 'Boolean', text: 'String', texts: ['String'], json: 'jsonb' }[
-            right
-          ]
-          return [operator, t.field({ type })]
-        }),
-      ),
-    )
+    this.#scalar(column)
+    return this.#comparisonOf(column.type, column.list)
+  }
+
+  #comparisonOf(pgType: ColumnType, list = false): Dynamic {
+    const scalar = scalarOf(pgType)
+    return this.#input(`${scalar}_${list ? 'array_' : ''}comparison_exp`, (t) => {
+      const fields = operatorsOf({ type: pgType, list }).map((operator) => {
+        const right = list && operator !== '_is_null' ? 'list' : operators[operator].right
+        const type = { scalar, list: [scalar], boolean: 'Boolean', text: 'String', texts: ['String'], json: 'jsonb' }[
+          right
+        ]
+        return [operator, t.field({ type })]
+      })
+      if (pgType === 'jsonb' && !list) fields.push(['_cast', t.field({ type: this.#jsonbCast() })])
+      return Object.fromEntries(fields)
+    })
+  }
+
+  #jsonbCast(): Dynamic {
+    return this.#input('jsonb_cast_exp', (t) => ({ String: t.field({ type: this.#comparisonOf('text') }) }))
   }
 
   #scalar(column: Column): string {

@@ -5,9 +5,9 @@
  * audit entry and starts the retention clock: no data leaves without its row.
  */
 import type { Principal } from '../access/principal.ts'
-import type { Model, Relation } from './model.ts'
+import type { Relation, Table } from './model.ts'
 import type { Predicate } from './predicate.ts'
-import { type PredicateSqlContext, predicateToSql } from './predicate-sql.ts'
+import { countOf, ordered, type PredicateSqlContext, predicateToSql } from './predicate-sql.ts'
 import type { AggregateFunction, AggregatePart, Ordering, Root, Rows, Selected, StreamStep } from './query.ts'
 import type { RoleView } from './role-view.ts'
 import { literal, name, SqlWriter } from './sql-writer.ts'
@@ -46,11 +46,7 @@ export function selectStatement(roots: readonly Root[], context: SelectContext):
   const data = `${jsonObject(entries)}::text as data`
   const text =
     sessions.length > 0
-      ? retrievalStatement(
-          `select ${data}, concat_ws(',', ${sessions.join(', ')}) as sessions ${from}`,
-          select.writer,
-          context,
-        )
+      ? retrievalStatement(`select ${data}, ${joinedIds(sessions)} as sessions ${from}`, select.writer, context)
       : `select ${data} ${from}`
   return { text, values: select.writer.values, retrieves: sessions.length > 0 }
 }
@@ -82,7 +78,7 @@ function retrievalStatement(answer: string, writer: SqlWriter, context: SelectCo
   const integration = writer.value(principal.integrationId, 'uuid')
   return `with answer as materialized (${answer}),
 retrieved as (
-  select distinct id::uuid as id from answer, unnest(string_to_array(answer.sessions, ',')) as id where answer.sessions <> ''
+  select distinct id::uuid as id from answer, unnest(string_to_array(answer.sessions, ',')) as id
 ),
 clock as (
   update session_grants g
@@ -111,17 +107,15 @@ class Select {
   readonly writer = new SqlWriter()
   readonly #view: RoleView
   readonly #predicates: PredicateSqlContext
-  readonly #model: Model
 
   constructor({ view, principal }: SelectContext) {
     this.#view = view
-    this.#model = view.model
     this.#predicates = { writer: this.writer, model: view.model, variables: principal.variables }
   }
 
   root(root: Exclude<Root, { kind: 'typename' | 'stream' }>): Part {
     if (root.kind === 'aggregate') return this.#aggregate(root.rows, root.parts, null)
-    return root.kind === 'one' ? this.#rows(root.rows, root.fields, null) : this.#list(root.rows, root.fields, null)
+    return root.kind === 'one' ? this.#one(root.rows, root.fields, null) : this.#list(root.rows, root.fields, null)
   }
 
   /** Columns `json`, `cursor`, `count` and, where data is handed over, `sessions`. */
@@ -162,10 +156,11 @@ class Select {
       limit: batchSize,
       offset: 0,
     }
-    const { base, alias, order } = this.#base(batch, null, bounds)
-    const { object, joins, sessions } = this.#object(batch, fields, alias)
+    const alias = this.writer.alias()
+    const { object, joins, sessions, columns } = this.#object(batch, fields, alias)
+    const { base, order } = this.#base(batch, null, alias, columns, { bounds })
     const [cursorKey, positionKey] = step.phase === 'follow' ? ['o1', 'o0'] : ['o0', 'o1']
-    const retrieved = sessions.length > 0 ? `, concat_ws(',', ${sessions.join(', ')}) as sessions` : ''
+    const retrieved = sessions.length > 0 ? `, ${joinedIds(sessions)} as sessions` : ''
     const row = `select ${object} as json, json_build_array(${alias}.${cursorKey}::text, ${alias}.${positionKey}) as cursor${retrieved} from (${base}) ${alias}${joins}${order}`
     const outer = this.writer.alias()
     return {
@@ -175,60 +170,65 @@ class Select {
   }
 
   #list(rows: Rows, fields: readonly Selected[], parent: Parent | null): Part {
-    const inner = this.#rows(rows, fields, parent)
     const alias = this.writer.alias()
-    const sessions = inner.retrieves ? `, string_agg(${alias}.sessions, ',') as sessions` : ''
+    const { object, joins, sessions, columns } = this.#object(rows, fields, alias)
+    const { base, order } = this.#base(rows, parent, alias, columns)
+    const retrieved = sessions.length > 0 ? `, string_agg(${joinedIds(sessions)}, ',') as sessions` : ''
     return {
-      sql: `select coalesce(json_agg(${alias}.json), '[]'::json) as json${sessions} from (${inner.sql}) ${alias}`,
-      retrieves: inner.retrieves,
-    }
-  }
-
-  /** One output row per table row: `json`, and `sessions` where data is handed over. */
-  #rows(rows: Rows, fields: readonly Selected[], parent: Parent | null): Part {
-    const { base, alias, order } = this.#base(rows, parent)
-    const { object, joins, sessions } = this.#object(rows, fields, alias)
-    const retrieved = sessions.length > 0 ? `, concat_ws(',', ${sessions.join(', ')}) as sessions` : ''
-    return {
-      sql: `select ${object} as json${retrieved} from (${base}) ${alias}${joins}${order}`,
+      sql: `select coalesce(json_agg(${object}${order}), '[]'::json) as json${retrieved} from (${base}) ${alias}${joins}`,
       retrieves: sessions.length > 0,
     }
   }
 
-  /** The table's rows that are visible and asked for, cut to size before anything is joined to them. */
+  /** The row of a primary key, or of an object relationship: there is at most one, so it needs no limit. */
+  #one(rows: Rows, fields: readonly Selected[], parent: Parent | null): Part {
+    const alias = this.writer.alias()
+    const { object, joins, sessions, columns } = this.#object(rows, fields, alias)
+    const { base } = this.#base(rows, parent, alias, columns, { unlimited: true })
+    const retrieved = sessions.length > 0 ? `, ${joinedIds(sessions)} as sessions` : ''
+    return {
+      sql: `select ${object} as json${retrieved} from (${base}) ${alias}${joins}`,
+      retrieves: sessions.length > 0,
+    }
+  }
+
+  /** The table's rows that are visible and asked for, under `alias`, cut to size before anything is joined to them. */
   #base(
     rows: Rows,
     parent: Parent | null,
-    bounds: (alias: string) => readonly string[] = () => [],
-  ): { base: string; alias: string; order: string } {
+    alias: string,
+    columns: Iterable<string>,
+    { bounds, unlimited = false }: BaseOptions = {},
+  ): { base: string; order: string } {
     const inner = this.writer.alias()
-    const alias = this.writer.alias()
     const { table, filter } = rows.from
     const conditions = parent
       ? parent.relation.on.map(([here, there]) => `${inner}.${name(there)} = ${parent.alias}.${name(here)}`)
       : []
     conditions.push(this.#condition(filter, rows, inner, false))
     conditions.push(this.#condition(rows.where, rows, inner, true))
-    const where = [...conditions.filter((condition) => condition !== 'true'), ...bounds(inner)]
+    const where = [...conditions.filter((condition) => condition !== 'true'), ...(bounds?.(inner) ?? [])]
     const orderings = orderFor(rows)
-    const keys = orderings.map((ordering) => this.#orderKey(ordering, inner))
-    const columns = [...table.columns.keys()].map((column) => `${inner}.${name(column)}`)
+    const keys = orderings.map((ordering) => this.#orderKey(ordering, inner, table))
     const sorts = orderings.map((ordering, index) => `${keys[index]} ${directions[ordering.direction]}`)
-    const sortColumns = keys.map((key, index) => `${key} as o${index}`)
-    const distinct =
-      rows.distinctOn.length > 0
-        ? `distinct on (${rows.distinctOn.map((column) => `${inner}.${name(column)}`).join(', ')}) `
-        : ''
-    const limit = Math.min(rows.limit ?? rows.from.limit, rows.from.limit)
+    const selected = [
+      ...Array.from(columns, (column) => `${inner}.${name(column)}`),
+      ...keys.map((key, index) => `${key} as o${index}`),
+    ]
     const text = [
-      `select ${distinct}${[...columns, ...sortColumns].join(', ')} from ${name(table.name)} ${inner}`,
+      `select ${this.#distinct(rows, inner)}${selected.join(', ')} from ${name(table.name)} ${inner}`,
       where.length > 0 ? ` where ${where.join(' and ')}` : '',
       sorts.length > 0 ? ` order by ${sorts.join(', ')}` : '',
-      ` limit ${this.writer.value(limit, 'int')}`,
+      unlimited ? '' : ` limit ${this.writer.value(Math.min(rows.limit ?? rows.from.limit, rows.from.limit), 'int')}`,
       rows.offset > 0 ? ` offset ${this.writer.value(rows.offset, 'int')}` : '',
     ].join('')
     const order = orderings.map((ordering, index) => `${alias}.o${index} ${directions[ordering.direction]}`)
-    return { base: text, alias, order: order.length > 0 ? ` order by ${order.join(', ')}` : '' }
+    return { base: text, order: order.length > 0 ? ` order by ${order.join(', ')}` : '' }
+  }
+
+  #distinct({ from, distinctOn }: Rows, alias: string): string {
+    if (distinctOn.length === 0) return ''
+    return `distinct on (${distinctOn.map((column) => columnKey(from.table, column, alias)).join(', ')}) `
   }
 
   #condition(predicate: Predicate, rows: Rows, alias: string, fromCaller: boolean): string {
@@ -241,43 +241,50 @@ class Select {
     return this.#view.tables.get(table)?.filter ?? { kind: 'or', of: [] }
   }
 
-  #orderKey({ through, column, among }: Ordering, alias: string): string {
+  #orderKey(ordering: Ordering, alias: string, table: Table | null = null): string {
+    const { through, column, among, aggregate } = ordering
     const [first, ...rest] = through
     if (among) return `array_position(${this.writer.value(among, 'text[]')}, ${alias}.${name(column)}::text)`
-    if (!first) return `${alias}.${name(column)}`
+    if (!first) return columnKey(table, column, alias)
     const other = this.writer.alias()
     const join = first.relation.on.map(([here, there]) => `${other}.${name(there)} = ${alias}.${name(here)}`)
     const visible = predicateToSql(first.to.filter, first.to.table, other, this.#predicates)
-    const value = this.#orderKey({ through: rest, column, direction: '' }, other)
+    const value =
+      aggregate && rest.length === 0
+        ? aggregateOf(aggregate, first.to.table, column, other)
+        : this.#orderKey({ ...ordering, through: rest }, other, first.to.table)
     return `(select ${value} from ${name(first.to.table.name)} ${other} where ${[...join, visible].join(' and ')})`
   }
 
-  #object(
-    rows: Rows,
-    fields: readonly Selected[],
-    alias: string,
-  ): { object: string; joins: string; sessions: string[] } {
+  /** What a row shows as JSON, what is joined to it for that, and which of its columns all this needs. */
+  #object(rows: Rows, fields: readonly Selected[], alias: string): RowObject {
     const joins: string[] = []
-    const sessions: string[] = []
+    const sessions = new Set<string>()
+    const columns = new Set<string>()
     const entries = fields.map((field): [string, string] => {
       switch (field.kind) {
         case 'typename':
           return [field.key, literal(field.value)]
         case 'column':
-          if (rows.from.retrieval.has(field.column)) sessions.push(`${alias}.${name(rows.from.sessionColumn)}`)
+          columns.add(field.column)
+          if (rows.from.retrieval.has(field.column)) {
+            columns.add(rows.from.sessionColumn)
+            sessions.add(`${alias}.${name(rows.from.sessionColumn)}`)
+          }
           return [field.key, columnValue(`${alias}.${name(field.column)}`, field.path, this.writer)]
         default:
+          for (const [here] of field.relation.on) columns.add(here)
           return [field.key, this.#joined(field, alias, joins, sessions)]
       }
     })
-    return { object: jsonObject(entries), joins: joins.join(''), sessions: [...new Set(sessions)] }
+    return { object: jsonObject(entries), joins: joins.join(''), sessions: [...sessions], columns }
   }
 
   #joined(
     field: Selected & { kind: 'related' | 'aggregate' },
     alias: string,
     joins: string[],
-    sessions: string[],
+    sessions: Set<string>,
   ): string {
     const parent = { relation: field.relation, alias }
     const joined = this.writer.alias()
@@ -286,32 +293,62 @@ class Select {
         ? this.#aggregate(field.rows, field.parts, parent)
         : field.relation.list
           ? this.#list(field.rows, field.fields, parent)
-          : this.#rows(field.rows, field.fields, parent)
+          : this.#one(field.rows, field.fields, parent)
     joins.push(` left join lateral (${part.sql}) ${joined} on true`)
-    if (part.retrieves) sessions.push(`${joined}.sessions`)
+    if (part.retrieves) sessions.add(`${joined}.sessions`)
     return `${joined}.json`
   }
 
+  /** Functions over all rows, and lists of nodes that are cut as lists are: each a select of its own. */
   #aggregate(rows: Rows, parts: readonly AggregatePart[], parent: Parent | null): Part {
-    const unlimited = rows.limit === null ? { ...rows, from: { ...rows.from, limit: 2_147_483_647 } } : rows
-    const { base, alias, order } = this.#base(unlimited, parent)
-    const joins: string[] = []
+    const from: string[] = []
     const sessions: string[] = []
     const entries = parts.map((part): [string, string] => {
       if (part.kind === 'typename') return [part.key, literal(part.value)]
-      if (part.kind === 'aggregate')
-        return [part.key, jsonObject(part.functions.map((one) => aggregateValue(one, alias)))]
-      const made = this.#object(rows, part.fields, alias)
-      joins.push(made.joins)
-      sessions.push(...made.sessions)
-      return [part.key, `coalesce(json_agg(${made.object}${order}), '[]'::json)`]
+      const made =
+        part.kind === 'nodes'
+          ? this.#list(rows, part.fields, parent)
+          : this.#aggregateFunctions(rows, part.functions, parent)
+      const alias = this.writer.alias()
+      from.push(`(${made.sql}) ${alias}`)
+      if (made.retrieves) sessions.push(`${alias}.sessions`)
+      return [part.key, `${alias}.json`]
     })
-    const retrieved = sessions.length > 0 ? `, string_agg(concat_ws(',', ${sessions.join(', ')}), ',') as sessions` : ''
-    return {
-      sql: `select ${jsonObject(entries)} as json${retrieved} from (${base}) ${alias}${joins.join('')}`,
-      retrieves: sessions.length > 0,
-    }
+    const retrieved = sessions.length > 0 ? `, ${joinedIds(sessions)} as sessions` : ''
+    const sources = from.length > 0 ? ` from ${from.join(', ')}` : ''
+    return { sql: `select ${jsonObject(entries)} as json${retrieved}${sources}`, retrieves: sessions.length > 0 }
   }
+
+  #aggregateFunctions(rows: Rows, functions: readonly AggregateFunction[], parent: Parent | null): Part {
+    const alias = this.writer.alias()
+    const { table } = rows.from
+    const columns = new Set(functions.flatMap(columnsOf))
+    const { limit, offset, distinctOn } = rows
+    const whole = limit === null && offset === 0 && distinctOn.length === 0
+    // All rows have no order; a part of them has.
+    const counted = whole ? { ...rows, orderBy: [] } : { ...rows, from: { ...rows.from, limit: 2_147_483_647 } }
+    const { base } = this.#base(counted, parent, alias, columns, { unlimited: limit === null })
+    const object = jsonObject(functions.map((one) => aggregateValue(one, table, alias)))
+    return { sql: `select ${object} as json from (${base}) ${alias}`, retrieves: false }
+  }
+}
+
+/** Ids with commas between them, or null: of rows that hand nothing over nothing is left. */
+function joinedIds(sessions: readonly string[]): string {
+  return `nullif(concat_ws(',', ${sessions.join(', ')}), '')`
+}
+
+interface RowObject {
+  readonly object: string
+  readonly joins: string
+  readonly sessions: readonly string[]
+  readonly columns: ReadonlySet<string>
+}
+
+interface BaseOptions {
+  /** Conditions beside the filters. */
+  readonly bounds?: (alias: string) => readonly string[]
+  readonly unlimited?: boolean
 }
 
 interface Parent {
@@ -328,37 +365,56 @@ const directions: Readonly<Record<string, string>> = {
   desc_nulls_last: 'desc nulls last',
 }
 
-/** `distinct on` needs its columns first in the order. */
-function orderFor({ orderBy, distinctOn }: Rows): readonly Ordering[] {
-  const leading = distinctOn.map(
-    (column) =>
-      orderBy.find((ordering) => ordering.through.length === 0 && ordering.column === column) ?? {
-        through: [],
-        column,
-        direction: 'asc',
-      },
+/**
+ * `distinct on` needs its columns first in the order. What the caller orders by
+ * may leave rows equal; the primary key then decides, so that pages neither
+ * repeat nor skip a row.
+ */
+function orderFor({ from, orderBy, distinctOn }: Rows): readonly Ordering[] {
+  const given: readonly Ordering[] =
+    orderBy.length > 0 ? orderBy : distinctOn.map((column) => ({ through: [], column, direction: 'asc' }))
+  if (given.length === 0) return given
+  const { primaryKey, uniques, columns } = from.table
+  const alone = given.flatMap((one) => (one.through.length === 0 && !one.among ? [one.column] : []))
+  const decided = [primaryKey, ...uniques].some((key) =>
+    key.every((column) => alone.includes(column) && columns.get(column)?.required),
   )
-  return [...leading, ...orderBy.filter((ordering) => !leading.includes(ordering))]
+  return decided ? given : [...given, ...primaryKey.map((column) => ({ through: [], column, direction: 'asc' }))]
+}
+
+/** The value a column is ordered by. */
+function columnKey(table: Table | null, column: string, alias: string): string {
+  const value = `${alias}.${name(column)}`
+  const facts = table?.columns.get(column)
+  return facts ? ordered(value, facts) : value
 }
 
 function columnValue(column: string, path: readonly string[] | null, writer: SqlWriter): string {
   return path ? `${column} #> ${writer.value(path, 'text[]')}` : column
 }
 
-function aggregateValue(one: AggregateFunction, alias: string): [string, string] {
+function aggregateValue(one: AggregateFunction, table: Table, alias: string): [string, string] {
   if (one.kind === 'typename') return [one.key, literal(one.value)]
-  if (one.kind === 'count') {
-    if (one.columns.length === 0) return [one.key, 'count(*)']
-    const columns = one.columns.map((column) => `${alias}.${name(column)}`)
-    const row = columns.length === 1 ? columns[0] : `(${columns.join(', ')})`
-    return [one.key, `count(${one.distinct ? 'distinct ' : ''}${row})`]
-  }
+  if (one.kind === 'count') return [one.key, countOf(one.columns, one.distinct, alias)]
   const entries = one.columns.map((column): [string, string] =>
     'typename' in column
       ? [column.key, literal(column.typename)]
-      : [column.key, `${one.operation}(${alias}.${name(column.column)})`],
+      : [column.key, aggregateOf(one.operation, table, column.column, alias)],
   )
   return [one.key, jsonObject(entries)]
+}
+
+function columnsOf(one: AggregateFunction): readonly string[] {
+  if (one.kind === 'count') return one.columns
+  return one.kind === 'columns' ? one.columns.flatMap((column) => ('column' in column ? [column.column] : [])) : []
+}
+
+/** Text has its least and greatest by code point; uuid has none before PostgreSQL 18, but its text has the same order. */
+function aggregateOf(operation: string, table: Table, column: string, alias: string): string {
+  if (operation === 'count') return 'count(*)'
+  const facts = table.columns.get(column)
+  const value = columnKey(table, column, alias)
+  return facts?.type === 'uuid' ? `${operation}(${value}::text collate "C")::uuid` : `${operation}(${value})`
 }
 
 /** `json_build_object` takes at most 50 pairs (100 arguments); longer objects are joined as text. */

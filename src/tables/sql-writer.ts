@@ -1,3 +1,8 @@
+import { SluiceError } from '../errors.ts'
+
+/** Values of one statement. Postgres's protocol numbers them with 16 bits; a list is one value. */
+const maxValues = 20_000
+
 /**
  * SQL text with its parameters, written front to back. Values never enter the
  * text: `value()` returns a placeholder. Names come from the model alone and
@@ -11,8 +16,18 @@ export class SqlWriter {
     return this.#values
   }
 
-  /** A placeholder for `value`, cast to a Postgres type: `$3::uuid`. */
+  /**
+   * A placeholder for `value`, cast to a Postgres type: `$3::uuid`.
+   *
+   * @throws SluiceError TOO_LARGE beyond `maxValues`
+   */
   value(value: unknown, type: string): string {
+    if (this.#values.length >= maxValues) {
+      throw new SluiceError(
+        'TOO_LARGE',
+        `The operation compares with or holds more than ${maxValues} values; ask in several operations, or put values in lists (_in).`,
+      )
+    }
     this.#values.push(value)
     return `$${this.#values.length}::${type}`
   }
