@@ -6,6 +6,7 @@
  *   npm run bench -- story            under two minutes
  *   npm run bench -- story --quick    under half a minute, to see that it works
  *   npm run bench -- story --profile  also writes CPU profiles of gateway and worker
+ *   npm run bench -- story --only accepted|arrived   one half of it
  *
  * The real processes run: `sluice gateway`, `sluice worker`, Postgres with fsync.
  * What the figures mean, and what they do not: docs/benchmarks.md.
@@ -13,7 +14,7 @@
 import path from 'node:path'
 import { parseArgs } from 'node:util'
 import pg from 'pg'
-import { cpuOf, cpuOfPostgres } from './ground/cpu.ts'
+import { cpuBetween, cpuOf, cpuOfPostgres } from './ground/cpu.ts'
 import { percentiles } from './ground/figures.ts'
 import { databaseNamed, type Ground, resultsFolder, startGround } from './ground/ground.ts'
 import { saturate } from './ground/load.ts'
@@ -25,7 +26,7 @@ import { type Side, startBare, startSluice, webhookPaths } from './story/sides.t
 import { type SteadyRound, steadyRound } from './story/steady.ts'
 import { makeWorld } from './story/world.ts'
 
-const full = { rounds: 3, acceptSeconds: 4, steadySeconds: 5, warmUpSeconds: 1.5 }
+const full = { rounds: 3, acceptSeconds: 3, steadySeconds: 4, warmUpSeconds: 1.5 }
 const quick = { rounds: 2, acceptSeconds: 1, steadySeconds: 1, warmUpSeconds: 0.3 }
 const fixed = {
   concurrency: 16,
@@ -36,8 +37,13 @@ const fixed = {
 }
 
 const { values: options } = parseArgs({
-  options: { quick: { type: 'boolean', default: false }, profile: { type: 'boolean', default: false } },
+  options: {
+    quick: { type: 'boolean', default: false },
+    profile: { type: 'boolean', default: false },
+    only: { type: 'string', default: 'accepted arrived' },
+  },
 })
+const wants = (half: 'accepted' | 'arrived') => options.only.includes(half)
 const parameters = { ...fixed, ...(options.quick ? quick : full) }
 
 const stack = new AsyncDisposableStack()
@@ -45,6 +51,8 @@ const interrupted = Promise.withResolvers<never>()
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.on(signal, () => interrupted.reject(new Error(`${signal}: stopped before the end.`)))
 }
+// A reader of our output that went away, for one: what was started is stopped all the same.
+process.on('uncaughtException', interrupted.reject)
 try {
   await Promise.race([measure(), interrupted.promise])
 } catch (error) {
@@ -63,7 +71,8 @@ async function measure(): Promise<void> {
       `one small commit ${machine.commitMs.p50.toFixed(2)} ms; load before ${machine.loadBefore.toFixed(2)}\n`,
   )
   const figures: Figure[] = []
-  for (const bytes of parameters.sizes) figures.push(...(await measureAcceptance([ours, bare], { dataFolder, bytes })))
+  for (const bytes of wants('accepted') ? parameters.sizes : [])
+    figures.push(...(await measureAcceptance([ours, bare], { dataFolder, bytes })))
 
   // Without a worker until here, so that acceptance is what was measured.
   for (const side of [ours, bare]) {
@@ -71,7 +80,7 @@ async function measure(): Promise<void> {
     await side.startWorker()
   }
   const details: Record<string, unknown> = {}
-  for (const subscribers of parameters.subscribers) {
+  for (const subscribers of wants('arrived') ? parameters.subscribers : []) {
     const steady = await measureSteady([ours, bare], { receiver, subscribers })
     if (subscribers === 1) figures.push(...timesOf('commit to webhook received', steady, (round) => round.webhook))
     const who = subscribers === 1 ? '1 subscriber' : `${subscribers} subscribers`
@@ -153,7 +162,7 @@ async function measureAcceptance(
       perSecond,
       ...percentiles(latencies),
       gatewayCpu: (cpuAfter.gateway - cpuBefore.gateway) / latencies.length,
-      postgresCpu: (cpuAfter.postgres - cpuBefore.postgres) / latencies.length,
+      postgresCpu: cpuBetween(cpuBefore.postgres, cpuAfter.postgres) / latencies.length,
     }
   })
   const group = `sessions accepted, ${bytes / 1024} KB each, ${concurrency} at once`

@@ -10,14 +10,19 @@ export async function cpuOf(pid: number): Promise<number> {
   return (await statOf(pid))?.cpuMs ?? Number.NaN
 }
 
-/** Of every process that this Postgres runs now: connections, writers, autovacuum. Those that have ended are not in it. */
-export async function cpuOfPostgres(dataFolder: string): Promise<number> {
+/** Of each process that this Postgres runs now, by pid: connections, writers, autovacuum. */
+export async function cpuOfPostgres(dataFolder: string): Promise<ReadonlyMap<number, number>> {
   const postmaster = Number((await readFile(path.join(dataFolder, 'postmaster.pid'), 'utf8')).split('\n')[0])
   const entries = await readdir('/proc').catch(() => [])
   const pids = entries.map(Number).filter((pid) => pid > 0)
-  const stats = await Promise.all(pids.map(statOf))
-  const ours = stats.filter((stat) => stat?.parent === postmaster)
-  return ours.length === 0 ? Number.NaN : ours.reduce((sum, stat) => sum + (stat?.cpuMs ?? 0), 0)
+  const stats = await Promise.all(pids.map(async (pid) => ({ pid, ...(await statOf(pid)) })))
+  return new Map(stats.flatMap(({ pid, parent, cpuMs }) => (parent === postmaster ? [[pid, cpuMs ?? 0]] : [])))
+}
+
+/** What was used between two readings, NaN where that cannot be known. What has ended in between is left out: connections that were idle. */
+export function cpuBetween(before: ReadonlyMap<number, number>, after: ReadonlyMap<number, number>): number {
+  if (after.size === 0) return Number.NaN
+  return [...after].reduce((sum, [pid, cpuMs]) => sum + cpuMs - (before.get(pid) ?? 0), 0)
 }
 
 /** Linux counts in hundredths of a second (proc(5), USER_HZ). */
