@@ -148,8 +148,9 @@ function startAfter({ cursor }: StreamRoot): string | null {
   return typeof cursor.from === 'string' ? cursor.from : ''
 }
 
-function planInput({ role, document, operation, variables }: PreparedOperation) {
-  return { schema: role.schema, view: role.view, document, operation, variables }
+function planInput({ role, document, operation, variables, parameters }: PreparedOperation) {
+  const sentVariables = parameters.variables
+  return { schema: role.schema, view: role.view, document, operation, variables, sentVariables }
 }
 
 function documentOf(info: GraphQLResolveInfo) {

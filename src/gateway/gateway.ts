@@ -90,6 +90,7 @@ export async function startGateway({ config, database, sealer, log }: GatewayOpt
     operations: new Operations(),
     engine,
     authenticator,
+    revocations,
     maxBodyBytes: config.MAX_BODY_BYTES,
     log,
   }
@@ -132,7 +133,7 @@ export async function startGateway({ config, database, sealer, log }: GatewayOpt
       replyGraphQLError(response, new SluiceError('INTERNAL', message))
     })
   })
-  const socket = openGraphQLSocket({ ...shared, server, revocations })
+  const socket = openGraphQLSocket({ ...shared, server })
   const url = await listen(server, config)
   log.info({ url }, 'the gateway is ready')
 

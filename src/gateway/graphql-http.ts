@@ -9,13 +9,15 @@ import { renderGraphiQL } from '@graphql-yoga/render-graphiql'
 import { createYoga, type Plugin } from 'graphql-yoga'
 import type { Authenticator } from '../access/authenticate.ts'
 import { anonymous } from '../access/principal.ts'
+import type { Revocations } from '../access/revocations.ts'
 import { SluiceError } from '../errors.ts'
 import type { Log } from '../log.ts'
 import type { RequestContext } from '../tables/request-context.ts'
 import { readBody } from './body.ts'
 import type { Caller, Engine } from './engine.ts'
 import { toGraphQLError } from './graphql-errors.ts'
-import type { OperationParameters, Operations } from './operation.ts'
+import { replyEvents, wantsEvents } from './graphql-sse.ts'
+import type { OperationParameters, Operations, PreparedOperation } from './operation.ts'
 import { replyGraphQLError } from './reply.ts'
 import type { RoleSchemas } from './role-schemas.ts'
 
@@ -24,6 +26,7 @@ export interface GraphQLHttpOptions {
   readonly operations: Operations
   readonly engine: Engine
   readonly authenticator: Authenticator
+  readonly revocations: Revocations
   readonly maxBodyBytes: number
   readonly log: Log
 }
@@ -31,7 +34,7 @@ export interface GraphQLHttpOptions {
 type ServerContext = { caller: Caller }
 
 export function createGraphQLHttp(options: GraphQLHttpOptions) {
-  const { schemas, operations, engine, authenticator, maxBodyBytes, log } = options
+  const { schemas, operations, engine, authenticator, revocations, maxBodyBytes, log } = options
   const yoga = createSluiceYoga(options)
 
   return async (
@@ -55,8 +58,14 @@ export function createGraphQLHttp(options: GraphQLHttpOptions) {
       }
       if (parameters) {
         const prepared = operations.prepare(parameters, principal.role, schemas(principal.role))
-        const data = 'errors' in prepared ? null : (engine.read(prepared, caller) ?? engine.write(prepared, caller))
-        if (data) return await replyData(request, response, data, log, requestId)
+        if (!('errors' in prepared)) {
+          if (wantsEvents(request) && prepared.operation.operation === 'subscription') {
+            const live = engine.live(prepared, caller)
+            return await replyEvents(response, live, { principal, revocations, log, requestId })
+          }
+          const data = wantsEvents(request) ? null : answer(engine, prepared, caller)
+          if (data) return await replyData(request, response, data, log, requestId)
+        }
       }
       await passOn(yoga, request, response, body, { caller })
     } catch (error) {
@@ -70,7 +79,7 @@ export function createGraphQLHttp(options: GraphQLHttpOptions) {
 function fastParameters(request: IncomingMessage, body: Buffer): OperationParameters | null {
   if (!/^application\/json\b/.test(request.headers['content-type'] ?? '')) return null
   const accept = request.headers.accept ?? '*/*'
-  if (!/application\/(graphql-response\+)?json|\*\/\*/.test(accept) || accept.includes('text/event-stream')) return null
+  if (!/application\/(graphql-response\+)?json|\*\/\*|text\/event-stream/.test(accept)) return null
   try {
     const value = JSON.parse(body.toString('utf8'))
     const { query, variables, operationName, extensions } = value ?? {}
@@ -82,6 +91,15 @@ function fastParameters(request: IncomingMessage, body: Buffer): OperationParame
       : null
   } catch {
     return null
+  }
+}
+
+/** The answer of an operation on tables alone; null leaves it to graphql-js. */
+function answer(engine: Engine, prepared: PreparedOperation, caller: Caller): Promise<string> | null {
+  try {
+    return engine.read(prepared, caller) ?? engine.write(prepared, caller)
+  } catch (error) {
+    return Promise.reject(error)
   }
 }
 
@@ -131,7 +149,7 @@ function createSluiceYoga({ schemas, operations, engine, log }: GraphQLHttpOptio
         const prepared = operations.prepare(parameters, caller.principal.role, schemas(caller.principal.role))
         if ('errors' in prepared) return { errors: prepared.errors }
         try {
-          return results(engine.live(prepared, caller), log, caller.requestId)
+          return results(engine.live(prepared, caller), JSON.parse, log, caller.requestId)
         } catch (error) {
           return { errors: [toGraphQLError(error, log, caller.requestId)] }
         }
@@ -164,9 +182,14 @@ function createSluiceYoga({ schemas, operations, engine, log }: GraphQLHttpOptio
 }
 
 /** Live results as execution results; a failure becomes the last one. */
-export async function* results(texts: AsyncGenerator<string, void, undefined>, log: Log, requestId: string) {
+export async function* results<T>(
+  texts: AsyncGenerator<string, void, undefined>,
+  dataOf: (text: string) => T,
+  log: Log,
+  requestId: string,
+) {
   try {
-    for await (const text of texts) yield { data: JSON.parse(text) }
+    for await (const text of texts) yield { data: dataOf(text) }
   } catch (error) {
     yield { errors: [toGraphQLError(error, log, requestId)] }
   }

@@ -1,10 +1,10 @@
 /** `/graphql` over WebSocket, the graphql-transport-ws protocol. */
 
 import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
 import type { Server } from 'node:http'
 import { execute, GraphQLError } from 'graphql'
-import { CloseCode } from 'graphql-ws'
-import { useServer } from 'graphql-ws/use/ws'
+import { CloseCode, makeServer, type Server as ProtocolServer } from 'graphql-ws'
 import { type WebSocket, WebSocketServer } from 'ws'
 import type { Authenticator } from '../access/authenticate.ts'
 import type { Principal } from '../access/principal.ts'
@@ -15,6 +15,7 @@ import type { Caller, Engine } from './engine.ts'
 import { toGraphQLError } from './graphql-errors.ts'
 import { results } from './graphql-http.ts'
 import type { Operations, PreparedOperation } from './operation.ts'
+import { RawJson, withRawJson } from './raw-json.ts'
 import type { RoleSchemas } from './role-schemas.ts'
 
 export interface GraphQLSocketOptions {
@@ -37,6 +38,11 @@ interface Extra {
 
 /** A deploy: clients connect again at once (RFC 6455 registry, 1012 Service Restart). */
 const serviceRestart = 1012
+/** A socket that does not close by itself is cut after this. */
+const closePatienceMs = 2_000
+const heartbeatMs = 12_000
+/** Subscriptions and running queries of one socket. */
+const operationsPerSocket = 100
 
 export function openGraphQLSocket(options: GraphQLSocketOptions): { close(): Promise<void> } {
   const { server, schemas, operations, engine, authenticator, revocations, maxBodyBytes, log } = options
@@ -55,77 +61,136 @@ export function openGraphQLSocket(options: GraphQLSocketOptions): { close(): Pro
     return { principal, requestId: randomUUID(), address: request.socket.remoteAddress ?? null }
   }
 
-  const handler = useServer<Record<string, unknown>, Partial<Extra>>(
-    {
-      connectionInitWaitTimeout: 5_000,
-      async onConnect(context) {
-        const extra = context.extra as Extra
-        try {
-          extra.principal = await authenticator.authenticate(authorizationOf(context.connectionParams, extra))
-          closeAtExpiry(extra)
-          closeOnRevocation(extra, revocations)
-          return true
-        } catch (error) {
-          if (!(error instanceof SluiceError)) throw error
-          // A close reason may hold 123 bytes.
-          extra.socket.close(CloseCode.Forbidden, error.message.slice(0, 120))
-          return false
-        }
-      },
-      async onSubscribe(context, _id, payload) {
-        const caller = callerOf(context.extra as Extra)
-        const role = caller.principal.role
-        const prepared = operations.prepare(payload, role, schemas(role))
-        if ('errors' in prepared) return prepared.errors
-        const { role: roleSchema, document, operation, variables } = prepared
-        return {
-          schema: roleSchema.schema,
-          document,
-          operationName: operation.name?.value,
-          variableValues: variables,
-          // Both functions below find what they need here.
-          rootValue: { prepared, caller },
-          contextValue: {
-            ...caller,
-            resolveRoot: (info: Parameters<Engine['resolveRoot']>[0]) => engine.resolveRoot(info, roleSchema, caller),
-          },
-        }
-      },
-      async execute(args) {
-        const { prepared, caller } = args.rootValue as { prepared: PreparedOperation; caller: Caller }
-        try {
-          const text = engine.read(prepared, caller) ?? engine.write(prepared, caller)
-          if (text) return { data: JSON.parse(await text) }
-        } catch (error) {
-          return { data: null, errors: [toGraphQLError(error, log, caller.requestId)] }
-        }
-        return execute({ ...args, rootValue: undefined, variableValues: prepared.parameters.variables ?? {} })
-      },
-      async subscribe(args) {
-        const { prepared, caller } = args.rootValue as { prepared: PreparedOperation; caller: Caller }
-        try {
-          return results(engine.live(prepared, caller), log, caller.requestId)
-        } catch (error) {
-          return { errors: [toGraphQLError(error, log, caller.requestId)] }
-        }
-      },
-      onNext(context, _id, _payload, args, result) {
-        if (!result.errors?.some((error) => error instanceof GraphQLError)) return result
-        const { caller } = (args.rootValue ?? {}) as { caller?: Caller }
-        const requestId = caller?.requestId ?? (context.extra as Extra).request.url ?? ''
-        return { ...result, errors: result.errors.map((error) => toGraphQLError(error, log, requestId)) }
-      },
+  const protocol = makeServer<Record<string, unknown>, Extra>({
+    connectionInitWaitTimeout: 5_000,
+    async onConnect(context) {
+      const { extra } = context
+      try {
+        extra.principal = await authenticator.authenticate(authorizationOf(context.connectionParams, extra))
+        closeAtExpiry(extra)
+        closeOnRevocation(extra, revocations)
+        return true
+      } catch (error) {
+        if (!(error instanceof SluiceError)) throw error
+        // A close reason may hold 123 bytes.
+        extra.socket.close(CloseCode.Forbidden, error.message.slice(0, 120))
+        return false
+      }
     },
-    sockets,
-    12_000,
-  )
+    async onSubscribe(context, _id, payload) {
+      const caller = callerOf(context.extra)
+      const role = caller.principal.role
+      if (Object.keys(context.subscriptions).length > operationsPerSocket) return [tooManyOperations()]
+      const prepared = operations.prepare(payload, role, schemas(role))
+      if ('errors' in prepared) return prepared.errors
+      const { role: roleSchema, document, operation, variables } = prepared
+      return {
+        schema: roleSchema.schema,
+        document,
+        operationName: operation.name?.value,
+        variableValues: variables,
+        // Both functions below find what they need here.
+        rootValue: { prepared, caller },
+        contextValue: {
+          ...caller,
+          resolveRoot: (info: Parameters<Engine['resolveRoot']>[0]) => engine.resolveRoot(info, roleSchema, caller),
+        },
+      }
+    },
+    async execute(args) {
+      const { prepared, caller } = args.rootValue as { prepared: PreparedOperation; caller: Caller }
+      try {
+        const text = engine.read(prepared, caller) ?? engine.write(prepared, caller)
+        if (text) return { data: new RawJson(await text) as never }
+      } catch (error) {
+        return { data: null, errors: [toGraphQLError(error, log, caller.requestId)] }
+      }
+      return execute({ ...args, rootValue: undefined, variableValues: prepared.parameters.variables ?? {} })
+    },
+    async subscribe(args) {
+      const { prepared, caller } = args.rootValue as { prepared: PreparedOperation; caller: Caller }
+      try {
+        return results(engine.live(prepared, caller), (text) => new RawJson(text) as never, log, caller.requestId)
+      } catch (error) {
+        return { errors: [toGraphQLError(error, log, caller.requestId)] }
+      }
+    },
+    onNext(context, _id, _payload, args, result) {
+      if (!result.errors?.some((error) => error instanceof GraphQLError)) return result
+      const { caller } = (args.rootValue ?? {}) as { caller?: Caller }
+      const requestId = caller?.requestId ?? context.extra.request.url ?? ''
+      return { ...result, errors: result.errors.map((error) => toGraphQLError(error, log, requestId)) }
+    },
+  })
+
+  sockets.on('connection', (socket, request) => attach(protocol, { socket, request }))
+  const stopHeartbeat = keepAlive(sockets)
 
   return {
     async close() {
+      stopHeartbeat()
+      const gone = [...sockets.clients].map((socket) => once(socket, 'close'))
       for (const socket of sockets.clients) socket.close(serviceRestart, 'The gateway restarts; connect again.')
-      await handler.dispose()
+      const patience = setTimeout(() => {
+        for (const socket of sockets.clients) socket.terminate()
+      }, closePatienceMs)
+      await Promise.all(gone)
+      clearTimeout(patience)
+      await new Promise<void>((resolve) => sockets.close(() => resolve()))
     },
   }
+}
+
+/** Joins one socket to the protocol, which knows no socket library. */
+function attach(protocol: ProtocolServer<Extra>, extra: Extra): void {
+  const { socket } = extra
+  const closed = protocol.opened(
+    {
+      protocol: socket.protocol,
+      // Resolves when the kernel has taken the frame: a slow reader holds up its own results and nothing else.
+      send: (frame) =>
+        new Promise((resolve, reject) => {
+          if (socket.readyState !== socket.OPEN) return resolve()
+          socket.send(withRawJson(frame), (error) => (error ? reject(error) : resolve()))
+        }),
+      close: (code, reason) => socket.close(code, reason),
+      onMessage: (handle) => {
+        socket.on('message', (message) => {
+          handle(String(message)).catch((error) =>
+            socket.close(CloseCode.InternalServerError, String(error?.message).slice(0, 120)),
+          )
+        })
+      },
+    },
+    extra,
+  )
+  socket.on('error', () => socket.close(CloseCode.InternalServerError, 'The connection failed.'))
+  socket.once('close', (code, reason) => void closed(code, String(reason)))
+}
+
+/** Ends sockets whose other side has gone without a word. */
+function keepAlive(sockets: WebSocketServer): () => void {
+  const answered = new WeakSet<WebSocket>()
+  sockets.on('connection', (socket) => {
+    answered.add(socket)
+    socket.on('pong', () => answered.add(socket))
+  })
+  const timer = setInterval(() => {
+    for (const socket of sockets.clients) {
+      if (!answered.delete(socket)) socket.terminate()
+      else socket.ping()
+    }
+  }, heartbeatMs)
+  return () => clearInterval(timer)
+}
+
+function tooManyOperations(): GraphQLError {
+  return new GraphQLError(
+    `A socket may run ${operationsPerSocket} operations at once. Complete some, or open another socket.`,
+    {
+      extensions: { code: 'LIMIT_OPERATIONS' },
+    },
+  )
 }
 
 /** Browsers cannot set headers on a socket, so `connection_init` carries them; other clients may use either. */

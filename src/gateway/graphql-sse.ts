@@ -1,0 +1,81 @@
+/**
+ * Subscriptions over server-sent events: the protocol "GraphQL over SSE", in its
+ * distinct connections mode. Results go out as Postgres wrote them. Operations
+ * that are no subscriptions are Yoga's also here.
+ */
+import { once } from 'node:events'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Principal } from '../access/principal.ts'
+import { accessEnded, type Revocations } from '../access/revocations.ts'
+import { SluiceError } from '../errors.ts'
+import type { Log } from '../log.ts'
+import { toGraphQLError } from './graphql-errors.ts'
+
+/** A comment now and then, so that proxies do not take the connection for dead. */
+const heartbeatMs = 12_000
+
+export interface SseOptions {
+  readonly principal: Principal
+  readonly revocations: Revocations
+  readonly log: Log
+  readonly requestId: string
+}
+
+/** Whether the client asks for events; queries then also come as events, from Yoga. */
+export function wantsEvents(request: IncomingMessage): boolean {
+  return (request.headers.accept ?? '').includes('text/event-stream')
+}
+
+/** Sends results until the subscription, the client or its access ends. A slow client is waited for. */
+export async function replyEvents(
+  response: ServerResponse,
+  results: AsyncGenerator<string, void, undefined>,
+  { principal, revocations, log, requestId }: SseOptions,
+): Promise<void> {
+  response.writeHead(200, {
+    'content-type': 'text/event-stream',
+    'cache-control': 'no-cache',
+    'x-accel-buffering': 'no',
+  })
+  response.flushHeaders()
+  let ending: SluiceError | null = null
+  const end = (error: SluiceError | null) => {
+    ending ??= error
+    void results.return()
+  }
+  const stopWaiting = revocations.onRevoked(principal.id, () => end(accessEnded()))
+  const expiry = principal.expiresAt
+    ? setTimeout(() => end(tokenEnded()), Math.min(principal.expiresAt.getTime() - Date.now(), 2 ** 31 - 1))
+    : undefined
+  const heartbeat = setInterval(() => response.write(':\n\n'), heartbeatMs)
+  response.on('close', () => end(null))
+  try {
+    for await (const text of results) {
+      // One line: Postgres writes JSON text without line breaks outside of strings, and escapes those inside.
+      if (!response.write(`event: next\ndata: {"data":${text}}\n\n`)) await drained(response)
+    }
+    if (ending) sendErrors(response, ending, log, requestId)
+  } catch (error) {
+    sendErrors(response, error, log, requestId)
+  } finally {
+    clearInterval(heartbeat)
+    clearTimeout(expiry)
+    stopWaiting()
+    response.end('event: complete\ndata:\n\n')
+  }
+}
+
+function sendErrors(response: ServerResponse, error: unknown, log: Log, requestId: string): void {
+  response.write(`event: next\ndata: ${JSON.stringify({ errors: [toGraphQLError(error, log, requestId)] })}\n\n`)
+}
+
+function tokenEnded(): SluiceError {
+  return new SluiceError('UNAUTHENTICATED', 'The access token has ended; connect again with a new one.')
+}
+
+async function drained(response: ServerResponse): Promise<void> {
+  const abort = new AbortController()
+  const { signal } = abort
+  await Promise.race([once(response, 'drain', { signal }), once(response, 'close', { signal })]).catch(() => undefined)
+  abort.abort()
+}
