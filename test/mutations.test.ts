@@ -739,6 +739,15 @@ describe('across teams', () => {
     ])
   })
 
+  it('members and people are seen by their own team, addresses by its editors', async () => {
+    const query = '{ team_members { team { slug } user { name } } users { name } }'
+    const seen = await run('viewer', query)
+    expect(seen.team_members.every(({ team }: Any) => team?.slug === 'camden')).toBe(true)
+    expect(seen.users.map(({ name }: Any) => name)).toEqual(expect.arrayContaining(['Editor', 'Viewer', 'Both']))
+    const { errors } = await send('viewer', '{ users { email } }')
+    expect(errors?.[0]?.message).toMatch(/Cannot query field "email"/)
+  })
+
   it('an editor neither makes, changes nor removes an administrator of the team', async () => {
     const person = await createPerson(world.database, {
       email: `${slug()}@sluice.test`,

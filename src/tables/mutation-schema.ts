@@ -56,7 +56,7 @@ class MutationTypes {
   }
 
   add({ name, kind, table: visible }: MutationField): void {
-    const { table, writes } = visible
+    const { table } = visible
     const row = this.#types.object(table.name)
     const made: Record<typeof kind, () => { type: Dynamic; description: string; args: (t: Dynamic) => object }> = {
       insert: () => ({
@@ -123,8 +123,6 @@ class MutationTypes {
     this.#builder.mutationField(name, (t: Dynamic) =>
       t.field({ type, nullable: true, description, args: args(t), resolve: root }),
     )
-    // Said by name, so that it is in the schema although nothing may be returned by it.
-    if (writes.update) this.#updateColumn(visible)
   }
 
   #response(visible: VisibleTable): Dynamic {
