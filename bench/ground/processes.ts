@@ -61,7 +61,7 @@ export async function startProcess(options: ProcessOptions): Promise<RunningProc
     }
   } catch (cause) {
     await stop()
-    const lines = (await readFile(logFile, 'utf8')).trim().split('\n').slice(-10).join('\n')
+    const lines = (await readFile(logFile, 'utf8')).trim().split('\n').slice(-30).join('\n')
     throw new Error(`The ${name} did not become ready. It said last:\n${lines}`, { cause })
   } finally {
     clearTimeout(late)
