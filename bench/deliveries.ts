@@ -2,10 +2,10 @@
  * Signed deliveries per second of one engine to a receiver on loopback in another
  * process, beside a bare undici loop that posts the same signed bodies to it.
  *
- *   node bench/deliveries.ts --database-url postgres://… [--count 20000] [--targets 50]
+ *   npm run bench -- deliveries [--count 20000] [--targets 50]
  *
- * The database is created for the run and dropped. What the figure is not: there
- * is no TLS and no distance, and Postgres, engine and receiver share the machine.
+ * What the figure is not: there is no TLS and no distance, and Postgres, engine
+ * and receiver share the machine.
  */
 import { fork } from 'node:child_process'
 import { randomBytes, randomUUID } from 'node:crypto'
@@ -13,11 +13,9 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { parseArgs } from 'node:util'
-import pg from 'pg'
 import { Agent } from 'undici'
 import { createSealer } from '../src/access/seal.ts'
 import { openDatabase } from '../src/database/database.ts'
-import { migrate } from '../src/database/migrate.ts'
 import { plantDeliveries, plantTeam, until } from '../src/delivery/deliveries.fixture.ts'
 import { startDeliveryEngine } from '../src/delivery/engine.ts'
 import { createEgress } from '../src/egress/egress.ts'
@@ -25,6 +23,7 @@ import { silentLog } from '../src/log.ts'
 import { createWebhookCarrier } from '../src/webhooks/carrier.ts'
 import { newSigningSecret, readSigningSecret, sign } from '../src/webhooks/signing.ts'
 import { createWebhook } from '../src/webhooks/webhooks.ts'
+import { startGround } from './ground/ground.ts'
 
 if (process.send) await receive()
 else await measure()
@@ -42,40 +41,26 @@ async function receive(): Promise<void> {
 
 async function measure(): Promise<void> {
   const { values } = parseArgs({
-    options: {
-      'database-url': { type: 'string' },
-      count: { type: 'string', default: '20000' },
-      targets: { type: 'string', default: '50' },
-    },
+    options: { count: { type: 'string', default: '20000' }, targets: { type: 'string', default: '50' } },
   })
   const count = Number(values.count)
   const targets = Number(values.targets)
+  await using stack = new AsyncDisposableStack()
   const receiver = fork(import.meta.filename)
+  stack.defer(() => receiver.disconnect())
   const [port] = await once(receiver, 'message')
   const url = `http://127.0.0.1:${port}/`
-  const admin = new pg.Client({ connectionString: values['database-url'] })
-  await admin.connect()
-  const name = `bench_${randomUUID().replaceAll('-', '')}`
-  await admin.query(`create database ${name}`)
-  const address = new URL(values['database-url'] ?? '')
-  address.pathname = name
-  try {
-    await migrate(address.href)
-    await bare({ url, count })
-    const engine = await deliveries({ databaseUrl: address.href, url, count, targets })
-    const loop = await bare({ url, count })
-    console.table({
-      'bare undici loop, signed bodies': { 'per second': Math.round(loop) },
-      'engine: claim, sign, post, record': {
-        'per second': Math.round(engine),
-        'of bare': `${Math.round((engine / loop) * 100)} %`,
-      },
-    })
-  } finally {
-    await admin.query(`drop database ${name} with (force)`)
-    await admin.end()
-    receiver.disconnect()
-  }
+  const { databaseUrl } = await startGround(stack)
+  await bare({ url, count })
+  const engine = await deliveries({ databaseUrl, url, count, targets })
+  const loop = await bare({ url, count })
+  console.table({
+    'bare undici loop, signed bodies': { 'per second': Math.round(loop) },
+    'engine: claim, sign, post, record': {
+      'per second': Math.round(engine),
+      'of bare': `${Math.round((engine / loop) * 100)} %`,
+    },
+  })
 }
 
 interface Run {

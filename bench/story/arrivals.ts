@@ -132,7 +132,7 @@ let lastIds: readonly string[] = []
 function idsIn(message: string): readonly string[] {
   if (message !== lastText) {
     lastText = message
-    lastIds = Array.from(message.matchAll(/"id":"([0-9a-f-]{36})"/g), ([, id]) => id as string)
+    lastIds = Array.from(message.matchAll(/"id" ?: ?"([0-9a-f-]{36})"/g), ([, id]) => id as string)
   }
   return lastIds
 }
