@@ -27,6 +27,8 @@ export interface TokensOptions {
 }
 
 const namespace = 'https://hasura.io/jwt/claims'
+/** Tokens whose signature was checked; about 1 KB each. */
+const rememberedMost = 10_000
 const sealPurpose = 'token-signing-key'
 
 export async function createTokens({ database, sealer, issuer, seconds }: TokensOptions): Promise<Tokens> {
@@ -36,6 +38,10 @@ export async function createTokens({ database, sealer, issuer, seconds }: Tokens
   const publicKeys = new Map(
     await Promise.all(stored.map(async (key) => [key.kid, await importJWK(key.public_jwk, 'EdDSA')] as const)),
   )
+
+  // Checking a signature costs 140 µs and more, which would be most of a small read. A token says the same each
+  // time until it ends, so it is checked once; what was revoked meanwhile is asked at every request (revocations.ts).
+  const verified = new Map<string, Principal>()
 
   return {
     jwks: { keys: stored.map((key) => key.public_jwk) },
@@ -64,6 +70,9 @@ export async function createTokens({ database, sealer, issuer, seconds }: Tokens
     },
 
     async verify(token) {
+      const known = verified.get(token)
+      if (known?.expiresAt && known.expiresAt.getTime() > Date.now()) return known
+      verified.delete(token)
       try {
         const { payload } = await jwtVerify(
           token,
@@ -74,7 +83,10 @@ export async function createTokens({ database, sealer, issuer, seconds }: Tokens
           },
           { issuer, audience: issuer, algorithms: ['EdDSA'], typ: 'at+jwt' },
         )
-        return principalOf(payload as unknown as Claims)
+        const principal = principalOf(payload as unknown as Claims)
+        if (verified.size >= rememberedMost) verified.delete(verified.keys().next().value as string)
+        verified.set(token, principal)
+        return principal
       } catch (cause) {
         const ended = cause instanceof Error && 'code' in cause && cause.code === 'ERR_JWT_EXPIRED'
         throw new SluiceError(
