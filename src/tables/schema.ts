@@ -153,7 +153,8 @@ class TableTypes {
     const type = this.#scalar(column)
     return t.field({
       type: column.list ? [type] : type,
-      nullable: !column.required,
+      // A path may lead to nothing.
+      nullable: !column.required || column.type === 'jsonb',
       description: column.description,
       ...(column.type === 'jsonb'
         ? {

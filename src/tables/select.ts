@@ -329,7 +329,8 @@ class Select {
     const counted = whole ? { ...rows, orderBy: [] } : { ...rows, from: { ...rows.from, limit: 2_147_483_647 } }
     const { base } = this.#base(counted, parent, alias, columns, { unlimited: limit === null })
     const object = jsonObject(functions.map((one) => aggregateValue(one, table, alias)))
-    return { sql: `select ${object} as json from (${base}) ${alias}`, retrieves: false }
+    // HAVING makes one row of it also where only `__typename` is asked for.
+    return { sql: `select ${object} as json from (${base}) ${alias} having true`, retrieves: false }
   }
 }
 
