@@ -1,10 +1,10 @@
 /**
  * What the sandbox costs by itself, without database and network.
- * Run: node src/connectors/bench/sandbox.ts
+ * Run: npm run bench -- sandbox
  */
 import { execFileSync } from 'node:child_process'
-import { createSandboxPool } from '../sandbox/pool.ts'
-import type { RunHost } from '../sandbox/process.ts'
+import { createSandboxPool } from '../src/connectors/sandbox/pool.ts'
+import type { RunHost } from '../src/connectors/sandbox/process.ts'
 
 const input = { session: { a: 1 }, event: {}, trip: null, config: {}, settings: {}, state: {}, delivery: {} }
 const host: RunHost = {

@@ -1,17 +1,18 @@
 /**
  * Whole runs through the carrier: grant, audit, sandbox, one request to a local
  * server, run row. Beside it the same statements and request without a sandbox.
- * Run with an empty database: DATABASE_URL=postgres://… node src/connectors/bench/runs.ts
+ * Run with an empty database: DATABASE_URL=postgres://… npm run bench -- connector-runs
  */
-import { startReceiver } from '../../../test/ground/receiver.ts'
-import { openDatabase } from '../../database/database.ts'
-import { migrate } from '../../database/migrate.ts'
-import type { LeasedDelivery } from '../../delivery/carrier.ts'
-import { createEgress } from '../../egress/egress.ts'
-import { silentLog } from '../../log.ts'
-import { connectorGround, unhurried } from '../ground.fixture.ts'
-import { recordRun } from '../record.ts'
-import { retrieveForRun } from '../retrieve.ts'
+
+import { connectorGround, unhurried } from '../src/connectors/ground.fixture.ts'
+import { recordRun } from '../src/connectors/record.ts'
+import { retrieveForRun } from '../src/connectors/retrieve.ts'
+import { openDatabase } from '../src/database/database.ts'
+import { migrate } from '../src/database/migrate.ts'
+import type { LeasedDelivery } from '../src/delivery/carrier.ts'
+import { createEgress } from '../src/egress/egress.ts'
+import { silentLog } from '../src/log.ts'
+import { startReceiver } from '../test/ground/receiver.ts'
 
 const url = process.env.DATABASE_URL
 if (!url) throw new Error('Set DATABASE_URL to an empty database.')
