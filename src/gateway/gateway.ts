@@ -14,6 +14,7 @@ import { SluiceError } from '../errors.ts'
 import { openChangeFeed } from '../live/change-feed.ts'
 import { createEvaluator } from '../live/evaluator.ts'
 import { createLiveQueries } from '../live/live-queries.ts'
+import { followTime } from '../live/passing-time.ts'
 import { positionHorizon } from '../live/position-horizon.ts'
 import { createStreams } from '../live/streams.ts'
 import type { Log } from '../log.ts'
@@ -29,6 +30,7 @@ import { createTokenEndpoint } from './oauth.ts'
 import { Operations } from './operation.ts'
 import { replyGraphQLError, replyJson } from './reply.ts'
 import { createRoleSchemas } from './role-schemas.ts'
+import { readTrustedDocuments } from './trusted-documents.ts'
 import { createWriteRules } from './write-rules.ts'
 
 export interface GatewayOptions {
@@ -49,7 +51,8 @@ export async function startGateway({ config, database, sealer, log }: GatewayOpt
   const feed = await openChangeFeed({ pool: database.pool, log })
   const notifier = createNotifier({ pool: database.pool, channels: [changesChannel, deliveriesChannel], log })
   const evaluator = createEvaluator({ pool: database.pool })
-  const liveQueries = createLiveQueries({ feed, evaluator, log })
+  const time = followTime({ pool: database.pool, feed, log })
+  const liveQueries = createLiveQueries({ feed, evaluator, time, log })
   const streams = createStreams({ feed, evaluator, log, horizon: () => positionHorizon(database) })
   const revocations = await followRevocations({ database, feed, tokenSeconds: config.TOKEN_SECONDS })
   const tokens = await createTokens({ database, sealer, issuer: config.PUBLIC_URL, seconds: config.TOKEN_SECONDS })
@@ -87,7 +90,11 @@ export async function startGateway({ config, database, sealer, log }: GatewayOpt
   })
   const shared = {
     schemas,
-    operations: new Operations(),
+    operations: new Operations({
+      introspection: config.INTROSPECTION,
+      maxCost: config.MAX_COST,
+      trusted: config.TRUSTED_DOCUMENTS ? readTrustedDocuments(config.TRUSTED_DOCUMENTS) : null,
+    }),
     engine,
     authenticator,
     revocations,
@@ -144,6 +151,7 @@ export async function startGateway({ config, database, sealer, log }: GatewayOpt
       await socket.close()
       liveQueries.close()
       streams.close()
+      time.close()
       server.closeIdleConnections()
       const patience = setTimeout(() => server.closeAllConnections(), 5_000)
       await closed

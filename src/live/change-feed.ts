@@ -115,9 +115,10 @@ export async function openChangeFeed(options: ChangeFeedOptions): Promise<Change
   const readBatch = async (): Promise<'full' | 'done'> => {
     const { rows } = await pool.query<LogRow>({
       name: 'read-change-log',
+      // The order is that of the column: by its bare name it would be that of the text that is selected.
       text: `select seq, xid::text, table_name, operation, key, old, new from change_log
               where (xid, seq) > ($1::xid8, $2::bigint) and xid < pg_snapshot_xmin(pg_current_snapshot())
-              order by xid, seq limit ${batchSize}`,
+              order by change_log.xid, change_log.seq limit ${batchSize}`,
       values: [cursor.xid, cursor.seq],
     })
     const last = rows.at(-1)

@@ -4,8 +4,13 @@
  * as one: their values become the rows of a set, and the statement is joined to
  * it laterally. A change that wakes a thousand cohorts of one plan is then five
  * statements and not a thousand.
+ *
+ * Neighbours are strangers to each other: when what Postgres refuses is the
+ * values of one of them, each of the batch runs again by itself, and only that
+ * one fails. What passes (a restart) is told to all, who will try again.
  */
 import type pg from 'pg'
+import { isPassing } from '../database/passing-errors.ts'
 import { createPreparedNames } from '../database/prepared.ts'
 
 export interface LiveStatement {
@@ -73,7 +78,15 @@ export function createEvaluator({ pool, concurrency = 4, batch = 200 }: Evaluato
         waiting.resolve(rows[index] as LiveRow)
       })
     } catch (error) {
+      if (turn.length > 1 && !isPassing(error)) return await runApart(turn)
       for (const waiting of turn) waiting.reject(error)
+    }
+  }
+
+  const runApart = async (turn: readonly Waiting[]) => {
+    for (const waiting of turn) {
+      counts.statements += 1
+      await runOne(waiting).then(([row]) => waiting.resolve(row as LiveRow), waiting.reject)
     }
   }
 
@@ -126,9 +139,10 @@ export function joinedText(text: string): string {
   return `select given.turn::text, answer.* from jsonb_array_elements($1::jsonb) with ordinality as given(v, turn) cross join lateral (${inner}) answer`
 }
 
-/** A value in Postgres's text form, which its type reads: arrays as `{"a","b"}`. */
+/** A value in the text form that its type reads, as `pg` writes parameters: arrays as `{"a","b"}`, objects as JSON. */
 function asText(value: unknown): string | null {
   if (value === null || value === undefined) return null
+  if (value instanceof Date) return value.toISOString()
   if (Array.isArray(value)) {
     const items = value.map((item) => {
       const text = asText(item)
@@ -136,5 +150,5 @@ function asText(value: unknown): string | null {
     })
     return `{${items.join(',')}}`
   }
-  return String(value)
+  return typeof value === 'object' ? JSON.stringify(value) : String(value)
 }

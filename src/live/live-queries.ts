@@ -19,6 +19,7 @@ import type { Dependency } from './dependencies.ts'
 import { createDependencyIndex } from './dependency-index.ts'
 import type { Evaluator, LiveStatement } from './evaluator.ts'
 import { Mailbox } from './mailbox.ts'
+import { type PassingTime, timedColumnsOf } from './passing-time.ts'
 
 export interface LiveQuery {
   /** Equal keys share one evaluation; everything that decides the result must be in it. */
@@ -43,21 +44,28 @@ export interface LiveQueries {
 export interface LiveQueriesOptions {
   readonly feed: ChangeFeed
   readonly evaluator: Evaluator
+  /** Wakes queries that depend on `now()`. */
+  readonly time: PassingTime
   readonly log: Log
-  /** Tries of an evaluation before its subscribers are told; about 12 s in all. @default 7 */
+  /** Tries of an evaluation before its subscribers are told; about a minute in all. @default 33 */
   readonly tries?: number
 }
+
+/** Between tries of an evaluation, at the most: how late subscribers may hear after an outage. */
+const longestPauseMs = 2_000
 
 interface Cohort {
   readonly query: LiveQuery
   readonly subscribers: Set<Mailbox>
+  /** Ends its watch of the time. */
+  unwatch: () => void
   last: string | null
   dirty: boolean
   running: boolean
   failures: number
 }
 
-export function createLiveQueries({ feed, evaluator, log, tries = 7 }: LiveQueriesOptions): LiveQueries {
+export function createLiveQueries({ feed, evaluator, time, log, tries = 33 }: LiveQueriesOptions): LiveQueries {
   const cohorts = new Map<string, Cohort>()
   const index = createDependencyIndex<Cohort>()
   let wakes = 0
@@ -97,7 +105,8 @@ export function createLiveQueries({ feed, evaluator, log, tries = 7 }: LiveQueri
       return
     }
     log.warn({ error: messageOf(error), try: cohort.failures }, 'a live query could not be evaluated; trying again')
-    await new Promise((resolve) => setTimeout(resolve, 100 * 2 ** cohort.failures).unref())
+    const pauseMs = Math.min(100 * 2 ** cohort.failures, longestPauseMs)
+    await new Promise((resolve) => setTimeout(resolve, pauseMs).unref())
     cohort.dirty = true
   }
 
@@ -108,18 +117,20 @@ export function createLiveQueries({ feed, evaluator, log, tries = 7 }: LiveQueri
     for (const cohort of concerned) wake(cohort)
   }
   const stopListening = feed.listen(onChanges)
+  const stopTime = time.listen(onChanges)
   const stopGaps = feed.onGap(() => {
     for (const cohort of cohorts.values()) wake(cohort)
   })
 
   const join = (query: LiveQuery, mailbox: Mailbox): Cohort => {
     const known = cohorts.get(query.key)
-    const cohort = known ?? { query, subscribers: new Set(), last: null, dirty: false, running: false, failures: 0 }
+    const cohort = known ?? newCohort(query)
     cohort.subscribers.add(mailbox)
     if (!known) {
       cohorts.set(query.key, cohort)
       // Filed before the first evaluation, so no change can fall between the two.
       index.add(cohort, query.dependencies)
+      cohort.unwatch = time.watch(timedColumnsOf(query.dependencies))
       wake(cohort)
     } else if (cohort.last !== null) {
       mailbox.put(cohort.last)
@@ -132,6 +143,7 @@ export function createLiveQueries({ feed, evaluator, log, tries = 7 }: LiveQueri
     if (cohort.subscribers.size > 0 || cohorts.get(cohort.query.key) !== cohort) return
     cohorts.delete(cohort.query.key)
     index.remove(cohort)
+    cohort.unwatch()
   }
 
   return {
@@ -149,9 +161,22 @@ export function createLiveQueries({ feed, evaluator, log, tries = 7 }: LiveQueri
     close() {
       closed = true
       stopListening()
+      stopTime()
       stopGaps()
       for (const cohort of cohorts.values()) for (const mailbox of cohort.subscribers) mailbox.end()
       cohorts.clear()
     },
+  }
+}
+
+function newCohort(query: LiveQuery): Cohort {
+  return {
+    query,
+    subscribers: new Set(),
+    unwatch: () => undefined,
+    last: null,
+    dirty: false,
+    running: false,
+    failures: 0,
   }
 }

@@ -33,6 +33,8 @@ function possible(predicate: Predicate, row: Row): Possible {
     case 'or':
       return predicate.of.reduce((sofar, part) => combine(sofar, possible(part, row), or), isFalse)
     case 'compare': {
+      // Nothing is in an empty list, whatever it is.
+      if (isEmptyList(predicate)) return predicate.operator === '_in' ? isFalse : isTrue
       // Open too: now(), since time passes before the evaluation, and what only Postgres can tell.
       if (!(predicate.column in row) || !decidable(predicate, row[predicate.column])) return anything
       const truth = evaluate(predicate, row, {})
@@ -42,6 +44,11 @@ function possible(predicate: Predicate, row: Row): Possible {
       // Related rows are not at hand.
       return anything
   }
+}
+
+function isEmptyList({ operator, operand }: Predicate & { kind: 'compare' }): boolean {
+  if (operator !== '_in' && operator !== '_nin') return false
+  return operand.kind === 'value' && Array.isArray(operand.value) && operand.value.length === 0
 }
 
 const bits = [isTrue, isFalse, isUnknown] as const
