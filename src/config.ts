@@ -36,6 +36,12 @@ const schema = z.object({
   PUBLIC_URL: z.url().optional(),
   /** Largest request body in bytes. */
   MAX_BODY_BYTES: bytes.default(5 * 1024 * 1024),
+  /** Who may ask for the GraphQL schema: everybody, nobody, or people and not machines. */
+  INTROSPECTION: z.enum(['on', 'off', 'people']).default('on'),
+  /** A JSON file of the only operations that may run, by id. */
+  TRUSTED_DOCUMENTS: z.string().min(1).optional(),
+  /** The most that one GraphQL operation may cost: fields, times the rows of the lists around them. */
+  MAX_COST: z.coerce.number().int().min(1).default(1_000_000),
   S3_ENDPOINT: z.url(),
   /** What clients use in pre-signed links where it differs from S3_ENDPOINT. */
   S3_PUBLIC_ENDPOINT: z.url().optional(),

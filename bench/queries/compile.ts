@@ -32,7 +32,7 @@ export function compiled(query: string, variables: Readonly<Record<string, unkno
     people: { signIn: notRun },
   })
   const role = schemas('admin')
-  const prepared = new Operations().prepare({ query, variables }, 'admin', role)
+  const prepared = new Operations().prepare({ query, variables }, { kind: 'person', role: 'admin' }, role)
   if ('errors' in prepared) throw new Error(prepared.errors.map((error) => error.message).join('; '))
   const roots = planOperation({ ...prepared, schema: role.schema, view: role.view })
   if (!roots) throw new Error('The document does not only read tables.')

@@ -1,6 +1,7 @@
 /** A validation rule that caps how deep selections nest, how many root fields an operation has, and how many in all. */
 import {
   type ASTVisitor,
+  type FieldNode,
   type FragmentDefinitionNode,
   GraphQLError,
   Kind,
@@ -13,13 +14,15 @@ export interface SelectionLimits {
   readonly rootFields: number
   /** Fields in all, those of a fragment counted wherever it is spread. */
   readonly fields: number
+  /** Aliases in introspection: each asks for a whole part of the schema once more. */
+  readonly introspectionAliases: number
 }
 
-export function depthRule({ depth, rootFields, fields }: SelectionLimits) {
+export function depthRule({ depth, rootFields, fields, introspectionAliases }: SelectionLimits) {
   return (context: ValidationContext): ASTVisitor => ({
     OperationDefinition(operation) {
       const measured = measure(operation.selectionSet, context, new Map(), new Set())
-      // Introspection is deep by nature and cheap: it is answered from memory.
+      // Introspection is deep by nature; graphql-js has a rule of its own against lists within lists of it.
       if (measured.depth > depth && !measured.introspection) {
         context.reportError(
           new GraphQLError(
@@ -42,10 +45,21 @@ export function depthRule({ depth, rootFields, fields }: SelectionLimits) {
           ),
         )
       }
-      if (measured.fields > fields && !measured.introspection) {
+      if (measured.fields > fields) {
         context.reportError(
           new GraphQLError(
             `The operation selects ${measured.fields} fields, with its fragments spread; at most ${fields} are allowed. Ask in several operations.`,
+            {
+              nodes: [operation],
+              extensions: { code: 'LIMIT_FIELDS' },
+            },
+          ),
+        )
+      }
+      if (measured.introspectionAliases > introspectionAliases) {
+        context.reportError(
+          new GraphQLError(
+            `The operation has ${measured.introspectionAliases} aliases in its introspection; at most ${introspectionAliases} are allowed.`,
             {
               nodes: [operation],
               extensions: { code: 'LIMIT_FIELDS' },
@@ -63,6 +77,8 @@ interface Measured {
   readonly fields: number
   /** Every root field is `__schema`, `__type` or `__typename`. */
   readonly introspection: boolean
+  readonly aliases: number
+  readonly introspectionAliases: number
 }
 
 function measure(
@@ -75,13 +91,18 @@ function measure(
   let roots = 0
   let fields = 0
   let introspection = true
+  let aliases = 0
+  let introspectionAliases = 0
   for (const selection of set.selections) {
     if (selection.kind === Kind.FIELD) {
+      const below = selection.selectionSet ? measure(selection.selectionSet, context, known, open) : nothing
+      const alias = selection.alias ? 1 : 0
       roots += 1
       if (!selection.name.value.startsWith('__')) introspection = false
-      const below = selection.selectionSet ? measure(selection.selectionSet, context, known, open) : nothing
       depth = Math.max(depth, 1 + below.depth)
       fields += 1 + below.fields
+      aliases += alias + below.aliases
+      introspectionAliases += introspects(selection) ? alias + below.aliases : below.introspectionAliases
       continue
     }
     const inner =
@@ -92,11 +113,25 @@ function measure(
     roots += inner.roots
     fields += inner.fields
     introspection &&= inner.introspection
+    aliases += inner.aliases
+    introspectionAliases += inner.introspectionAliases
   }
-  return { depth, roots, fields, introspection }
+  return { depth, roots, fields, introspection, aliases, introspectionAliases }
 }
 
-const nothing: Measured = { depth: 0, roots: 0, fields: 0, introspection: true }
+/** Whether a field asks for the schema itself. */
+export function introspects(field: FieldNode): boolean {
+  return field.name.value === '__schema' || field.name.value === '__type'
+}
+
+const nothing: Measured = {
+  depth: 0,
+  roots: 0,
+  fields: 0,
+  introspection: true,
+  aliases: 0,
+  introspectionAliases: 0,
+}
 
 /** Each fragment once; one that contains itself is reported by another rule. */
 function measureFragment(

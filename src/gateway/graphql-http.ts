@@ -1,11 +1,13 @@
 /**
- * `/graphql` over HTTP. A POSTed operation that only reads or only writes tables
- * is answered straight from Postgres's JSON text; everything else (actions, GET, SSE,
- * GraphiQL, errors and their content negotiation) is Yoga's.
+ * `/graphql` over HTTP. Every operation is prepared here. One that only reads or
+ * only writes tables is answered straight from Postgres's JSON text, and so are
+ * subscriptions, as events; Yoga executes the rest, shows GraphiQL and refuses
+ * malformed parameters.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
 import { renderGraphiQL } from '@graphql-yoga/render-graphiql'
+import type { GraphQLError } from 'graphql'
 import { createYoga, type Plugin } from 'graphql-yoga'
 import type { Authenticator } from '../access/authenticate.ts'
 import { anonymous } from '../access/principal.ts'
@@ -16,9 +18,11 @@ import type { RequestContext } from '../tables/request-context.ts'
 import { readBody } from './body.ts'
 import type { Caller, Engine } from './engine.ts'
 import { toGraphQLError } from './graphql-errors.ts'
-import { replyEvents, wantsEvents } from './graphql-sse.ts'
-import type { OperationParameters, Operations, PreparedOperation } from './operation.ts'
-import { replyGraphQLError } from './reply.ts'
+import { replyEvents } from './graphql-sse.ts'
+import type { Operations, PreparedOperation } from './operation.ts'
+import { replyGraphQLError, replyJson } from './reply.ts'
+import { requestParameters } from './request-parameters.ts'
+import { checkRequestedRole } from './requested-role.ts'
 import type { RoleSchemas } from './role-schemas.ts'
 
 export interface GraphQLHttpOptions {
@@ -31,7 +35,8 @@ export interface GraphQLHttpOptions {
   readonly log: Log
 }
 
-type ServerContext = { caller: Caller }
+/** Without `prepared` nothing is executed. */
+type ServerContext = { caller: Caller; form: Form; prepared?: PreparedOperation }
 
 export function createGraphQLHttp(options: GraphQLHttpOptions) {
   const { schemas, operations, engine, authenticator, revocations, maxBodyBytes, log } = options
@@ -46,51 +51,36 @@ export function createGraphQLHttp(options: GraphQLHttpOptions) {
       if (wantsPage(request)) return await passOn(yoga, request, response, undefined, undefined)
       const nameless = request.method === 'POST' && request.headers.authorization === undefined
       const principal = nameless ? anonymous : await authenticator.authenticate(request.headers.authorization)
+      if (!nameless) checkRequestedRole(request.headers['x-hasura-role'], principal)
       const caller = { principal, requestId, address }
       const body = request.method === 'POST' ? await readBody(request, maxBodyBytes) : undefined
-      const parameters = body && fastParameters(request, body)
+      const parameters = body || request.method === 'GET' ? requestParameters(request, body) : null
+      const prepared = parameters && operations.prepare(parameters, principal, schemas(principal.role))
       // Who has not said who they are may sign in; told to authenticate rather than that a field does not exist.
-      if (
-        nameless &&
-        (!parameters || operations.check(parameters.query, principal.role, schemas(principal.role)).errors.length > 0)
-      ) {
+      if (nameless && (!prepared || ('errors' in prepared && prepared.document))) {
         await authenticator.authenticate(undefined)
       }
-      if (parameters) {
-        const prepared = operations.prepare(parameters, principal.role, schemas(principal.role))
-        if (!('errors' in prepared)) {
-          if (wantsEvents(request) && prepared.operation.operation === 'subscription') {
-            const live = engine.live(prepared, caller)
-            return await replyEvents(response, live, { principal, revocations, log, requestId })
-          }
-          const data = wantsEvents(request) ? null : answer(engine, prepared, caller)
-          if (data) return await replyData(request, response, data, log, requestId)
-        }
+      const form = acceptedForm(request)
+      const events = { principal, revocations, log, requestId }
+      if (prepared && !('errors' in prepared) && prepared.operation.operation === 'subscription') {
+        if (!acceptsEvents(request)) return replyNotAcceptable(response)
+        return await replyEvents(response, live(engine, prepared, caller), events)
       }
-      await passOn(yoga, request, response, body, { caller })
+      if (!form) return replyNotAcceptable(response)
+      if (!prepared) return await passOn(yoga, request, response, body, { caller, form })
+      if ('errors' in prepared) {
+        if (form !== 'events') return replyErrors(response, form, prepared.errors)
+        return await replyEvents(response, once(Promise.reject(new AggregateError(prepared.errors))), events)
+      }
+      if (request.method === 'GET' && prepared.operation.operation === 'mutation') return replyPostOnly(response)
+      const data = answer(engine, prepared, caller)
+      if (!data) return await passOn(yoga, request, response, body, { caller, form, prepared })
+      if (form === 'events') return await replyEvents(response, once(data), events)
+      await replyData(response, form, data, log, requestId)
     } catch (error) {
       if (!(error instanceof SluiceError)) throw error
       replyGraphQLError(response, error)
     }
-  }
-}
-
-/** The operation of a plain JSON POST that a client expects plain JSON for; null leaves it to Yoga. */
-function fastParameters(request: IncomingMessage, body: Buffer): OperationParameters | null {
-  if (!/^application\/json\b/.test(request.headers['content-type'] ?? '')) return null
-  const accept = request.headers.accept ?? '*/*'
-  if (!/application\/(graphql-response\+)?json|\*\/\*|text\/event-stream/.test(accept)) return null
-  try {
-    const value = JSON.parse(body.toString('utf8'))
-    const { query, variables, operationName, extensions } = value ?? {}
-    const variablesFit =
-      variables === undefined || variables === null || (typeof variables === 'object' && !Array.isArray(variables))
-    const nameFits = operationName === undefined || operationName === null || typeof operationName === 'string'
-    return typeof query === 'string' && variablesFit && nameFits && extensions === undefined
-      ? { query, variables, operationName }
-      : null
-  } catch {
-    return null
   }
 }
 
@@ -103,57 +93,106 @@ function answer(engine: Engine, prepared: PreparedOperation, caller: Caller): Pr
   }
 }
 
+/**
+ * How a client wants its answer. `json` is the older form, in which an operation that is refused is answered with 200;
+ * `response` is application/graphql-response+json, with true statuses.
+ */
+type Form = 'json' | 'response' | 'events'
+
+/** By the `Accept` header, for all but subscriptions; null when it lists nothing that is spoken here, such as multipart. */
+function acceptedForm(request: IncomingMessage): Form | null {
+  const accept = request.headers.accept ?? '*/*'
+  if (accept.includes('application/graphql-response+json')) return 'response'
+  if (/application\/(json|\*)|\*\/\*/.test(accept)) return 'json'
+  return accept.includes('text/event-stream') ? 'events' : null
+}
+
+function acceptsEvents({ headers: { accept = '*/*' } }: IncomingMessage): boolean {
+  return /text\/(event-stream|\*)|\*\/\*/.test(accept)
+}
+
+const contentTypes = {
+  events: 'text/event-stream',
+  json: 'application/json; charset=utf-8',
+  response: 'application/graphql-response+json; charset=utf-8',
+}
+
 async function replyData(
-  request: IncomingMessage,
   response: ServerResponse,
+  form: 'json' | 'response',
   data: Promise<string>,
   log: Log,
   requestId: string,
 ): Promise<void> {
-  const modern = /application\/graphql-response\+json/.test(request.headers.accept ?? '')
-  const headers = { 'content-type': `application/${modern ? 'graphql-response+json' : 'json'}; charset=utf-8` }
   let text: string
   try {
     text = `{"data":${await data}}`
   } catch (error) {
     text = JSON.stringify({ data: null, errors: [toGraphQLError(error, log, requestId)] })
   }
-  response.writeHead(200, { ...headers, 'content-length': Buffer.byteLength(text) })
+  response.writeHead(200, { 'content-type': contentTypes[form], 'content-length': Buffer.byteLength(text) })
   response.end(text)
+}
+
+/** An operation that was never begun. */
+function replyErrors(response: ServerResponse, form: 'json' | 'response', errors: readonly GraphQLError[]): void {
+  replyJson(response, form === 'json' ? 200 : 400, { errors }, { 'content-type': contentTypes[form] })
+}
+
+function replyPostOnly(response: ServerResponse): void {
+  const errors = [{ message: 'A mutation needs POST; GET only reads.', extensions: { code: 'METHOD_NOT_ALLOWED' } }]
+  replyJson(response, 405, { errors }, { allow: 'POST' })
+}
+
+function replyNotAcceptable(response: ServerResponse): void {
+  const message =
+    'Accept application/json or application/graphql-response+json; for a subscription text/event-stream, or use a WebSocket.'
+  replyJson(response, 406, { errors: [{ message, extensions: { code: 'NOT_ACCEPTABLE' } }] })
+}
+
+/** Results of a subscription; one that cannot begin fails as its first result. */
+function live(engine: Engine, prepared: PreparedOperation, caller: Caller): AsyncGenerator<string, void, undefined> {
+  try {
+    return engine.live(prepared, caller)
+  } catch (error) {
+    return once(Promise.reject(error))
+  }
+}
+
+/** One result as a stream of results. */
+async function* once(data: Promise<string>): AsyncGenerator<string, void, undefined> {
+  yield await data
 }
 
 function wantsPage(request: IncomingMessage): boolean {
   return request.method === 'GET' && /text\/html/.test(request.headers.accept ?? '') && !request.headers.authorization
 }
 
-function createSluiceYoga({ schemas, operations, engine, log }: GraphQLHttpOptions) {
-  const prepare: Plugin<ServerContext & RequestContext> = {
-    onParse({ params, context, setParsedDocument }) {
-      const role = (context as unknown as ServerContext).caller?.principal.role
-      if (!role || typeof params.source !== 'string') return
-      const { document, errors } = operations.check(params.source, role, schemas(role))
-      if (!document) throw errors[0]
-      setParsedDocument(document)
+function createSluiceYoga({ schemas, engine, log }: GraphQLHttpOptions) {
+  const execution: Plugin<ServerContext & RequestContext> = {
+    // What was prepared is what runs; Yoga parses and validates nothing.
+    onRequestParse({ serverContext, setRequestParser }) {
+      const { prepared } = serverContext as unknown as ServerContext
+      if (!prepared) return
+      const { query, variables, operationName } = prepared.parameters
+      setRequestParser(() => ({ query, variables, operationName }) as never)
     },
-    onValidate({ params, context, setResult }) {
-      const role = (context as unknown as ServerContext).caller?.principal.role
-      const source = params.documentAST.loc?.source.body
-      if (!role || source === undefined) return
-      setResult([...operations.check(source, role, schemas(role)).errors])
+    onParse({ context, setParsedDocument }) {
+      const { prepared } = context as unknown as ServerContext
+      if (!prepared) throw new SluiceError('BAD_REQUEST', 'The request holds no operation.')
+      setParsedDocument(prepared.document)
     },
-    onSubscribe({ args, setSubscribeFn }) {
-      setSubscribeFn(async () => {
-        const { caller } = args.contextValue as ServerContext
-        const source = args.document.loc?.source.body ?? ''
-        const parameters = { query: source, operationName: args.operationName, variables: args.variableValues }
-        const prepared = operations.prepare(parameters, caller.principal.role, schemas(caller.principal.role))
-        if ('errors' in prepared) return { errors: prepared.errors }
-        try {
-          return results(engine.live(prepared, caller), JSON.parse, log, caller.requestId)
-        } catch (error) {
-          return { errors: [toGraphQLError(error, log, caller.requestId)] }
-        }
-      })
+    onValidate({ setResult }) {
+      setResult([])
+    },
+    onExecute({ args }) {
+      const { requestId } = (args.contextValue as ServerContext).caller
+      return {
+        onExecuteDone({ result, setResult }) {
+          const { errors, ...rest } = result as { errors?: readonly GraphQLError[] }
+          if (errors) setResult({ ...rest, errors: errors.map((error) => toGraphQLError(error, log, requestId)) })
+        },
+      }
     },
   }
   return createYoga<ServerContext, RequestContext>({
@@ -168,6 +207,7 @@ function createSluiceYoga({ schemas, operations, engine, log }: GraphQLHttpOptio
       resolveRoot: (info) => engine.resolveRoot(info, schemas(caller.principal.role), caller),
     }),
     maskedErrors: {
+      // Errors of execution were mapped above, with the id of their request.
       maskError: (error) => toGraphQLError(error, log, 'unknown'),
     },
     graphiql: {
@@ -177,7 +217,7 @@ function createSluiceYoga({ schemas, operations, engine, log }: GraphQLHttpOptio
       shouldPersistHeaders: true,
     },
     renderGraphiQL,
-    plugins: [prepare as Plugin],
+    plugins: [execution as Plugin],
   })
 }
 
@@ -205,9 +245,12 @@ async function passOn(
 ): Promise<void> {
   const abort = new AbortController()
   response.on('close', () => abort.abort())
-  const headers = Object.entries(request.headers).flatMap(([key, value]): [string, string][] =>
-    value === undefined ? [] : [[key, Array.isArray(value) ? value.join(', ') : value]],
-  )
+  const headers = new Headers()
+  for (const [name, value] of Object.entries(request.headers)) {
+    if (value !== undefined) headers.set(name, Array.isArray(value) ? value.join(', ') : value)
+  }
+  // Yoga would choose otherwise, and send multipart.
+  if (context) headers.set('accept', contentTypes[context.form])
   const answer = await yoga.fetch(
     new Request(new URL(request.url ?? '/', 'http://localhost'), {
       method: request.method ?? 'GET',

@@ -16,6 +16,7 @@ import { toGraphQLError } from './graphql-errors.ts'
 import { results } from './graphql-http.ts'
 import type { Operations, PreparedOperation } from './operation.ts'
 import { RawJson, withRawJson } from './raw-json.ts'
+import { checkRequestedRole } from './requested-role.ts'
 import type { RoleSchemas } from './role-schemas.ts'
 
 export interface GraphQLSocketOptions {
@@ -66,7 +67,9 @@ export function openGraphQLSocket(options: GraphQLSocketOptions): { close(): Pro
     async onConnect(context) {
       const { extra } = context
       try {
-        extra.principal = await authenticator.authenticate(authorizationOf(context.connectionParams, extra))
+        const principal = await authenticator.authenticate(headerOf('authorization', context.connectionParams, extra))
+        checkRequestedRole(headerOf('x-hasura-role', context.connectionParams, extra), principal)
+        extra.principal = principal
         closeAtExpiry(extra)
         closeOnRevocation(extra, revocations)
         return true
@@ -79,9 +82,8 @@ export function openGraphQLSocket(options: GraphQLSocketOptions): { close(): Pro
     },
     async onSubscribe(context, _id, payload) {
       const caller = callerOf(context.extra)
-      const role = caller.principal.role
       if (Object.keys(context.subscriptions).length > operationsPerSocket) return [tooManyOperations()]
-      const prepared = operations.prepare(payload, role, schemas(role))
+      const prepared = operations.prepare(payload, caller.principal, schemas(caller.principal.role))
       if ('errors' in prepared) return prepared.errors
       const { role: roleSchema, document, operation, variables } = prepared
       return {
@@ -194,14 +196,19 @@ function tooManyOperations(): GraphQLError {
 }
 
 /** Browsers cannot set headers on a socket, so `connection_init` carries them; other clients may use either. */
-function authorizationOf(
+function headerOf(
+  name: 'authorization' | 'x-hasura-role',
   parameters: Readonly<Record<string, unknown>> | undefined,
   { request }: Extra,
 ): string | undefined {
-  const headers = parameters?.headers as Record<string, unknown> | undefined
-  const given =
-    parameters?.Authorization ?? parameters?.authorization ?? headers?.Authorization ?? headers?.authorization
-  return typeof given === 'string' ? given : request.headers.authorization
+  const headers = parameters?.headers
+  for (const part of [parameters, headers && typeof headers === 'object' ? headers : {}]) {
+    for (const [key, value] of Object.entries(part ?? {})) {
+      if (key.toLowerCase() === name && typeof value === 'string') return value
+    }
+  }
+  const given = request.headers[name]
+  return typeof given === 'string' ? given : undefined
 }
 
 /** The longest delay of a Node timer; a token that lives longer is looked at again then. */

@@ -1,10 +1,10 @@
 /**
  * Subscriptions over server-sent events: the protocol "GraphQL over SSE", in its
- * distinct connections mode. Results go out as Postgres wrote them. Operations
- * that are no subscriptions are Yoga's also here.
+ * distinct connections mode. Results go out as Postgres wrote them; a query or a
+ * mutation has one.
  */
 import { once } from 'node:events'
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { ServerResponse } from 'node:http'
 import type { Principal } from '../access/principal.ts'
 import { accessEnded, type Revocations } from '../access/revocations.ts'
 import { SluiceError } from '../errors.ts'
@@ -19,11 +19,6 @@ export interface SseOptions {
   readonly revocations: Revocations
   readonly log: Log
   readonly requestId: string
-}
-
-/** Whether the client asks for events; queries then also come as events, from Yoga. */
-export function wantsEvents(request: IncomingMessage): boolean {
-  return (request.headers.accept ?? '').includes('text/event-stream')
 }
 
 /** Sends results until the subscription, the client or its access ends. A slow client is waited for. */
@@ -66,7 +61,9 @@ export async function replyEvents(
 }
 
 function sendErrors(response: ServerResponse, error: unknown, log: Log, requestId: string): void {
-  response.write(`event: next\ndata: ${JSON.stringify({ errors: [toGraphQLError(error, log, requestId)] })}\n\n`)
+  const causes: readonly unknown[] = error instanceof AggregateError ? error.errors : [error]
+  const errors = causes.map((cause) => toGraphQLError(cause, log, requestId))
+  response.write(`event: next\ndata: ${JSON.stringify({ errors })}\n\n`)
 }
 
 function tokenEnded(): SluiceError {
