@@ -1,8 +1,7 @@
 /**
  * `/graphql` over HTTP. Every operation is prepared here. One that only reads or
  * only writes tables is answered straight from Postgres's JSON text, and so are
- * subscriptions, as events; Yoga executes the rest, shows GraphiQL and refuses
- * malformed parameters.
+ * subscriptions, as events; Yoga executes the rest and shows GraphiQL.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
@@ -35,8 +34,7 @@ export interface GraphQLHttpOptions {
   readonly log: Log
 }
 
-/** Without `prepared` nothing is executed. */
-type ServerContext = { caller: Caller; form: Form; prepared?: PreparedOperation }
+type ServerContext = { caller: Caller; form: Form; prepared: PreparedOperation }
 
 export function createGraphQLHttp(options: GraphQLHttpOptions) {
   const { schemas, operations, engine, authenticator, revocations, maxBodyBytes, log } = options
@@ -53,26 +51,24 @@ export function createGraphQLHttp(options: GraphQLHttpOptions) {
       const principal = nameless ? anonymous : await authenticator.authenticate(request.headers.authorization)
       if (!nameless) checkRequestedRole(request.headers['x-hasura-role'], principal)
       const caller = { principal, requestId, address }
+      if (request.method !== 'POST' && request.method !== 'GET') return replyOnly(response, 'GET, POST')
       const body = request.method === 'POST' ? await readBody(request, maxBodyBytes) : undefined
-      const parameters = body || request.method === 'GET' ? requestParameters(request, body) : null
-      const prepared = parameters && operations.prepare(parameters, principal, schemas(principal.role))
+      const parameters = requestParameters(request, body)
+      const prepared = operations.prepare(parameters, principal, schemas(principal.role))
       // Who has not said who they are may sign in; told to authenticate rather than that a field does not exist.
-      if (nameless && (!prepared || ('errors' in prepared && prepared.document))) {
-        await authenticator.authenticate(undefined)
-      }
+      if (nameless && 'errors' in prepared && prepared.document) await authenticator.authenticate(undefined)
       const form = acceptedForm(request)
       const events = { principal, revocations, log, requestId }
-      if (prepared && !('errors' in prepared) && prepared.operation.operation === 'subscription') {
+      if (!('errors' in prepared) && prepared.operation.operation === 'subscription') {
         if (!acceptsEvents(request)) return replyNotAcceptable(response)
         return await replyEvents(response, live(engine, prepared, caller), events)
       }
       if (!form) return replyNotAcceptable(response)
-      if (!prepared) return await passOn(yoga, request, response, body, { caller, form })
       if ('errors' in prepared) {
         if (form !== 'events') return replyErrors(response, form, prepared.errors)
         return await replyEvents(response, once(Promise.reject(new AggregateError(prepared.errors))), events)
       }
-      if (request.method === 'GET' && prepared.operation.operation === 'mutation') return replyPostOnly(response)
+      if (request.method === 'GET' && prepared.operation.operation === 'mutation') return replyOnly(response, 'POST')
       const data = answer(engine, prepared, caller)
       if (!data) return await passOn(yoga, request, response, body, { caller, form, prepared })
       if (form === 'events') return await replyEvents(response, once(data), events)
@@ -139,9 +135,9 @@ function replyErrors(response: ServerResponse, form: 'json' | 'response', errors
   replyJson(response, form === 'json' ? 200 : 400, { errors }, { 'content-type': contentTypes[form] })
 }
 
-function replyPostOnly(response: ServerResponse): void {
-  const errors = [{ message: 'A mutation needs POST; GET only reads.', extensions: { code: 'METHOD_NOT_ALLOWED' } }]
-  replyJson(response, 405, { errors }, { allow: 'POST' })
+function replyOnly(response: ServerResponse, allow: 'POST' | 'GET, POST'): void {
+  const message = allow === 'POST' ? 'A mutation needs POST; GET only reads.' : 'Use POST, or GET to read.'
+  replyJson(response, 405, { errors: [{ message, extensions: { code: 'METHOD_NOT_ALLOWED' } }] }, { allow })
 }
 
 function replyNotAcceptable(response: ServerResponse): void {
@@ -172,15 +168,14 @@ function createSluiceYoga({ schemas, engine, log }: GraphQLHttpOptions) {
   const execution: Plugin<ServerContext & RequestContext> = {
     // What was prepared is what runs; Yoga parses and validates nothing.
     onRequestParse({ serverContext, setRequestParser }) {
-      const { prepared } = serverContext as unknown as ServerContext
+      const { prepared } = serverContext as unknown as Partial<ServerContext>
+      // GraphiQL's page.
       if (!prepared) return
       const { query, variables, operationName } = prepared.parameters
       setRequestParser(() => ({ query, variables, operationName }) as never)
     },
     onParse({ context, setParsedDocument }) {
-      const { prepared } = context as unknown as ServerContext
-      if (!prepared) throw new SluiceError('BAD_REQUEST', 'The request holds no operation.')
-      setParsedDocument(prepared.document)
+      setParsedDocument((context as unknown as ServerContext).prepared.document)
     },
     onValidate({ setResult }) {
       setResult([])

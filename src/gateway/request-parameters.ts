@@ -7,16 +7,14 @@ import { SluiceError } from '../errors.ts'
 import type { OperationRequest } from './operation.ts'
 
 /**
- * @returns null where a parameter is missing or of the wrong type.
  * @throws SluiceError UNSUPPORTED for a body that is not JSON by its content type, BAD_REQUEST for one that is not JSON
- * after all, or that holds several operations.
+ * after all, holds several operations, or where a parameter is missing or of the wrong type.
  */
-export function requestParameters(request: IncomingMessage, body: Buffer | undefined): OperationRequest | null {
-  const given = body ? bodyParameters(request, body) : queryParameters(request)
-  return given && wellFormed(given) ? given : null
+export function requestParameters(request: IncomingMessage, body: Buffer | undefined): OperationRequest {
+  return wellFormed(body ? bodyParameters(request, body) : queryParameters(request))
 }
 
-function bodyParameters(request: IncomingMessage, body: Buffer): OperationRequest | null {
+function bodyParameters(request: IncomingMessage, body: Buffer): unknown {
   const type = request.headers['content-type'] ?? ''
   if (!/^application\/(graphql\+)?json *(;|$)/i.test(type)) {
     // Forms are refused, too: a page of any site may send them.
@@ -39,35 +37,52 @@ function bodyParameters(request: IncomingMessage, body: Buffer): OperationReques
       'Batches are off: send one operation a request. An operation may have several root fields.',
     )
   }
-  return typeof value === 'object' ? value : null
+  return value
 }
 
-function queryParameters(request: IncomingMessage): OperationRequest | null {
+function queryParameters(request: IncomingMessage): unknown {
   const search = new URL(request.url ?? '/', 'http://localhost').searchParams
-  try {
-    const variables = search.get('variables')
-    const extensions = search.get('extensions')
-    return {
-      query: search.get('query'),
-      documentId: search.get('documentId') ?? undefined,
-      operationName: search.get('operationName'),
-      variables: variables ? JSON.parse(variables) : null,
-      extensions: extensions ? JSON.parse(extensions) : null,
-    }
-  } catch {
-    return null
+  return {
+    query: search.get('query'),
+    documentId: search.get('documentId'),
+    operationName: search.get('operationName'),
+    variables: parsed('variables', search.get('variables')),
+    extensions: parsed('extensions', search.get('extensions')),
   }
 }
 
-function wellFormed({ query, documentId, operationName, variables, extensions }: OperationRequest): boolean {
-  return (
-    (typeof query === 'string' || (nothing(query) && (!nothing(documentId) || !nothing(extensions)))) &&
-    (nothing(documentId) || typeof documentId === 'string') &&
-    (nothing(operationName) || typeof operationName === 'string') &&
-    (nothing(variables) || isObject(variables)) &&
-    (nothing(extensions) || isObject(extensions))
-  )
+function parsed(name: string, text: string | null): unknown {
+  if (!text) return null
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    throw new SluiceError('BAD_REQUEST', `"${name}" in the URL is not JSON.`, { cause: error, path: name })
+  }
 }
 
-const nothing = (value: unknown) => value === undefined || value === null
-const isObject = (value: unknown) => typeof value === 'object' && !Array.isArray(value)
+function wellFormed(given: unknown): OperationRequest {
+  if (!isObject(given)) throw new SluiceError('BAD_REQUEST', 'The request body must be a JSON object with "query".')
+  for (const [name, is, kind] of kinds) {
+    const value = given[name]
+    if (value !== undefined && value !== null && !is(value)) {
+      throw new SluiceError('BAD_REQUEST', `"${name}" must be ${kind}.`, { path: name })
+    }
+  }
+  const { query, documentId, extensions } = given as OperationRequest
+  if (!query && !documentId && !extensions?.persistedQuery) {
+    throw new SluiceError('BAD_REQUEST', 'Send a document as "query".', { path: 'query' })
+  }
+  return given as OperationRequest
+}
+
+const isText = (value: unknown) => typeof value === 'string'
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+const kinds = [
+  ['query', isText, 'a text'],
+  ['documentId', isText, 'a text'],
+  ['operationName', isText, 'a text'],
+  ['variables', isObject, 'a JSON object'],
+  ['extensions', isObject, 'a JSON object'],
+] as const
