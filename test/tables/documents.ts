@@ -1,6 +1,6 @@
 /** Random valid operations over what a role may read. */
 import fc, { type GeneratorValue } from 'fast-check'
-import type { Column } from '../../src/tables/model.ts'
+import { type Column, enumValues } from '../../src/tables/model.ts'
 import { operators, operatorsOf } from '../../src/tables/predicate.ts'
 import type { Row } from '../../src/tables/predicate-memory.ts'
 import type { RoleView, VisibleTable } from '../../src/tables/role-view.ts'
@@ -295,18 +295,8 @@ class Writer {
     return (
       { uuid: this.#g(fc.uuid), bool: true, int4: 1, int8: 1, float8: 0.5, timestamptz: '2026-04-15', jsonb: { a: 1 } }[
         type as 'uuid'
-      ] ?? (type === 'text' ? 'a' : this.#label(type))
+      ] ?? (type === 'text' ? 'a' : enumValues[type]?.[0])
     )
-  }
-
-  /** A label of the enum, found in any row that has one. */
-  #label(type: string): string {
-    for (const table of this.#view.tables.values()) {
-      const column = [...table.columns.values()].find((one) => one.type === type)
-      const row = column && (this.#rows.get(table.table.name) ?? []).find((one) => typeof one[column.name] === 'string')
-      if (column && row) return row[column.name] as string
-    }
-    throw new Error(`no row has a ${type}`)
   }
 
   /** As a literal in the document, or as a variable. */
