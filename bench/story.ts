@@ -80,14 +80,18 @@ async function measure(): Promise<void> {
     await side.startWorker()
   }
   const details: Record<string, unknown> = {}
+  const notes: string[] = []
   for (const subscribers of wants('arrived') ? parameters.subscribers : []) {
     const steady = await measureSteady([ours, bare], { receiver, subscribers })
     if (subscribers === 1) figures.push(...timesOf('commit to webhook received', steady, (round) => round.webhook))
     const who = subscribers === 1 ? '1 subscriber' : `${subscribers} subscribers`
     figures.push(...timesOf(`commit to live result, ${who}`, steady, (round) => round.live))
     details[who] = steady.map((pair) => pair.map(summaryOf))
+    const passedOver = steady.flat().reduce((sum, round) => sum + round.passedOver, 0)
+    if (passedOver > 0) notes.push(`With ${who}, ${passedOver} rows were passed over by newer states.`)
   }
   printTable(figures)
+  for (const note of notes) console.log(note)
   const seconds = Math.round((performance.now() - startedAt) / 1000)
   const file = await writeReport({
     benchmark: 'story',

@@ -20,18 +20,14 @@ export class Arrivals {
     if (this.#count >= this.#wanted) this.#complete.resolve()
   }
 
-  /**
-   * Waits until there are so many.
-   *
-   * @throws Error when they have not come within `ms`: something was lost.
-   */
-  async wait(count: number, what: string, ms = 10_000): Promise<void> {
+  /** Waits until there are `count`, at most `ms`. @returns how many are missing then. */
+  async wait(count: number, ms = 5_000): Promise<number> {
     this.#wanted = count
-    if (this.#count >= count) return
-    const timer = setTimeout(() => {
-      this.#complete.reject(new Error(`Only ${this.#count} of ${count} ${what} arrived within ${ms / 1000} s.`))
-    }, ms)
-    await this.#complete.promise.finally(() => clearTimeout(timer))
+    if (this.#count >= count) return 0
+    const timer = setTimeout(this.#complete.resolve, ms)
+    await this.#complete.promise
+    clearTimeout(timer)
+    return Math.max(0, count - this.#count)
   }
 
   of(id: string): readonly number[] {
