@@ -23,6 +23,7 @@ import {
   selectStatement,
   streamStatement,
 } from '../tables/select.ts'
+import { createTemplates } from '../tables/templates.ts'
 import type { Mutations } from './mutations.ts'
 import type { PreparedOperation } from './operation.ts'
 import type { RoleSchema } from './role-schemas.ts'
@@ -72,6 +73,7 @@ export function createEngine({
   const statementOf = (roots: readonly Root[], role: RoleSchema, caller: Caller, operation: string) =>
     selectStatement(roots, selectContext(role, caller, operation))
 
+  const templates = createTemplates()
   const names = createPreparedNames()
   const run = async ({ text, values }: Statement): Promise<string> => {
     try {
@@ -90,8 +92,8 @@ export function createEngine({
   return {
     read(operation, caller) {
       if (operation.operation.operation !== 'query') return null
-      const roots = planOperation(planInput(operation))
-      return roots ? run(statementOf(roots, operation.role, caller, 'query')) : null
+      const statement = templates.statement(planInput(operation), selectContext(operation.role, caller, 'query'))
+      return statement && run(statement)
     },
 
     write(operation, caller) {

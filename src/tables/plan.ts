@@ -23,6 +23,7 @@ import { parseJsonPath } from './json-path.ts'
 import { always, type Predicate, parsePredicate } from './predicate.ts'
 import type { AggregateFunction, AggregatePart, Ordering, Root, Rows, Selected } from './query.ts'
 import type { RoleView, VisibleTable } from './role-view.ts'
+import { requireValue } from './slots.ts'
 
 export interface PlanInput {
   readonly schema: GraphQLSchema
@@ -138,7 +139,7 @@ export class Planner {
       for (const selection of set?.selections ?? []) {
         const skip = getDirectiveValues(GraphQLSkipDirective, selection, this.#input.variables)
         const include = getDirectiveValues(GraphQLIncludeDirective, selection, this.#input.variables)
-        if (skip?.if === true || include?.if === false) continue
+        if (requireValue(skip?.if) === true || requireValue(include?.if) === false) continue
         if (selection.kind === 'Field') {
           const key = selection.alias?.value ?? selection.name.value
           const nodes = into.get(key)
@@ -167,7 +168,7 @@ export class Planner {
     }
     const one = name.endsWith('_by_pk') && view.tables.get(name.slice(0, -'_by_pk'.length))
     if (one) {
-      const args = this.arguments(type, nodes)
+      const args = this.#openArguments(type, nodes)
       const of = one.table.primaryKey.map(
         (column): Predicate => ({
           kind: 'compare',
@@ -211,11 +212,17 @@ export class Planner {
     }
   }
 
-  arguments(type: GraphQLObjectType, nodes: readonly FieldNode[]): Record<string, unknown> {
+  /** Values that a predicate compares with may still be open; the text of the statement depends on all others. */
+  #openArguments(type: GraphQLObjectType, nodes: readonly FieldNode[]): Record<string, unknown> {
     const node = nodes[0] as FieldNode
     const field = type.getFields()[node.name.value]
-    if (!field) return {}
-    const values = getArgumentValues(field, node, this.#input.variables)
+    return field ? getArgumentValues(field, node, this.#input.variables) : {}
+  }
+
+  arguments(type: GraphQLObjectType, nodes: readonly FieldNode[]): Record<string, unknown> {
+    const node = nodes[0] as FieldNode
+    const values = this.#openArguments(type, nodes)
+    for (const [name, value] of Object.entries(values)) if (name !== 'where') requireValue(value)
     if (!('order_by' in values)) return values
     const written = node.arguments?.find((argument) => argument.name.value === 'order_by')?.value
     return { ...values, order_by: inWrittenOrder(values.order_by, this.#written(written)) }

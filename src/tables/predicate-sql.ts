@@ -3,6 +3,7 @@ import type { SessionVariables } from '../access/principal.ts'
 import { SluiceError } from '../errors.ts'
 import type { Column, ColumnType, Model, Table } from './model.ts'
 import type { Operand, Operator, Predicate } from './predicate.ts'
+import { mapped } from './slots.ts'
 import { name, type SqlWriter } from './sql-writer.ts'
 
 export interface PredicateSqlContext {
@@ -118,12 +119,12 @@ function compareToSql(
   // A session variable the caller does not have opens nothing, under NOT neither.
   if (right === null || right === undefined) return 'null::boolean'
   if (column.list) {
-    const items = listOf(right).map((item) => encode(item, type))
+    const items = mapped(right, (value) => listOf(value).map((item) => encode(item, type)))
     return `${left} ${infix[operator]} ${context.writer.value(items, `${pgType}[]`)}`
   }
   if (operator === '_in' || operator === '_nin') {
     const items = context.writer.value(
-      listOf(right).map((item) => encode(item, type)),
+      mapped(right, (value) => listOf(value).map((item) => encode(item, type))),
       `${pgType}[]`,
     )
     return operator === '_in' ? `${left} = any(${items})` : `${left} <> all(${items})`
@@ -133,7 +134,10 @@ function compareToSql(
   }
   const rightType = rightTypeOf(operator, pgType)
   const compared = byOrder.has(operator) ? ordered(left, { type, list: false }) : left
-  return `${compared} ${infix[operator]} ${context.writer.value(encode(right, rightType), rightType)}`
+  return `${compared} ${infix[operator]} ${context.writer.value(
+    mapped(right, (value) => encode(value, rightType)),
+    rightType,
+  )}`
 }
 
 function rightTypeOf(operator: Operator, type: string): string {

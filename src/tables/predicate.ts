@@ -8,6 +8,7 @@
 import { SluiceError } from '../errors.ts'
 import { type ColumnType, enumValues } from './model.ts'
 import { portablePattern } from './predicate-regex.ts'
+import { NeedsValue, requireValue, Slot } from './slots.ts'
 import { isTimestamp } from './timestamp.ts'
 
 /** What a column is compared with: a value, a session variable of the caller, or the present time. */
@@ -200,7 +201,7 @@ class Parser {
     const here = `${path}.count`
     const unknown = Object.keys(count).find((key) => !['arguments', 'distinct', 'filter', 'predicate'].includes(key))
     if (unknown) throw invalid(`${here}.${unknown}`, 'is not one of arguments, distinct, filter, predicate')
-    const given = count.arguments ?? []
+    const given = requireValue(count.arguments) ?? []
     const names = Array.isArray(given) ? given : [given]
     this.#checkItems(names, `${here}.arguments`)
     const columns = names.map((name): ColumnRef => {
@@ -215,7 +216,7 @@ class Parser {
       of: this.expression(count.filter ?? {}, shape, `${here}.filter`, depth + 1),
       count: {
         columns,
-        distinct: count.distinct === true,
+        distinct: requireValue(count.distinct) === true,
         tests: this.#tests('count', countShape, count.predicate, `${here}.predicate`),
       },
     }
@@ -271,6 +272,8 @@ class Parser {
   }
 
   #operand(operator: Operator, { type, list }: ColumnShape, right: unknown, path: string): Operand {
+    if (right instanceof Slot) return { kind: 'value', value: this.#openValue(operator, { type, list }, right, path) }
+    requireValue(right)
     if (this.#trusted && typeof right === 'string') {
       if (right === 'now()') return { kind: 'now' }
       if (right.startsWith('x-hasura-')) return { kind: 'variable', name: right }
@@ -285,6 +288,17 @@ class Parser {
     if (expected === 'list' || expected === 'texts') this.#checkList(right, expected, type, path)
     if (expected === 'scalar') checkScalar(right, type, path)
     return { kind: 'value', value: right }
+  }
+
+  /** A value that comes later is checked when it comes. */
+  #openValue(operator: Operator, { type, list }: ColumnShape, slot: Slot, path: string): Slot {
+    const expected = list && operator !== '_is_null' ? 'list' : operators[operator].right
+    if (expected !== 'scalar' && expected !== 'list') throw new NeedsValue(slot)
+    return slot.map((value) => {
+      if (expected === 'list') this.#checkList(value, expected, type, path)
+      else checkScalar(value, type, path)
+      return value
+    })
   }
 
   #checkList(right: unknown, expected: 'list' | 'texts', type: ColumnType, path: string): void {
@@ -399,5 +413,6 @@ function invalid(path: string, problem: string): SluiceError {
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {
+  if (value instanceof Slot) throw new NeedsValue(value)
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
