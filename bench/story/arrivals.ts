@@ -12,10 +12,15 @@ export class Arrivals {
   #wanted = Number.POSITIVE_INFINITY
   #complete = Promise.withResolvers<void>()
 
+  /** Call it before the session can arrive; what is not expected is not counted. */
+  expect(id: string): void {
+    this.#times.set(id, [])
+  }
+
   add(id: string, at: number): void {
     const times = this.#times.get(id)
-    if (times) times.push(at)
-    else this.#times.set(id, [at])
+    if (!times) return
+    times.push(at)
     this.#count++
     if (this.#count >= this.#wanted) this.#complete.resolve()
   }

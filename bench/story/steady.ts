@@ -48,6 +48,8 @@ export async function steadyRound(side: Side, options: SteadyOptions): Promise<S
   await keepRate(
     async () => {
       const id = crypto.randomUUID()
+      webhooks.expect(id)
+      rows.expect(id)
       const before = performance.now()
       calledAt.set(id, before)
       await submit(id)
@@ -56,7 +58,7 @@ export async function steadyRound(side: Side, options: SteadyOptions): Promise<S
     { perSecond, seconds },
   )
   const missing = await webhooks.wait(calledAt.size)
-  if (missing > 0) throw new Error(`${missing} of ${calledAt.size} webhooks did not arrive within 5 s.`)
+  if (missing > 0) throw new Error(`${side.name}: ${missing} of ${calledAt.size} webhooks did not arrive within 5 s.`)
   const passedOver = await rows.wait(calledAt.size * subscribers)
   await sockets.close()
 
@@ -69,7 +71,12 @@ export async function steadyRound(side: Side, options: SteadyOptions): Promise<S
   }
   const ids = [...calledAt.keys()]
   const newest = ids.reduce((latest, id) => ((committed.get(id) ?? 0) > (committed.get(latest) ?? 0) ? id : latest))
-  if (rows.of(newest).length < subscribers) throw new Error('The last result of a live query is not the latest state.')
+  const upToDate = rows.of(newest).length
+  if (upToDate < subscribers) {
+    throw new Error(
+      `${side.name}: the last result of ${subscribers - upToDate} of ${subscribers} live queries is not the latest state.`,
+    )
+  }
   const first = (id: string) => webhooks.of(id).slice(0, 1)
   return {
     webhook: ids.flatMap((id) => after(id, first(id))),
