@@ -216,20 +216,6 @@ function createSluiceYoga({ schemas, engine, log }: GraphQLHttpOptions) {
   })
 }
 
-/** Live results as execution results; a failure becomes the last one. */
-export async function* results<T>(
-  texts: AsyncGenerator<string, void, undefined>,
-  dataOf: (text: string) => T,
-  log: Log,
-  requestId: string,
-) {
-  try {
-    for await (const text of texts) yield { data: dataOf(text) }
-  } catch (error) {
-    yield { errors: [toGraphQLError(error, log, requestId)] }
-  }
-}
-
 /** Hands a request whose body is already read to Yoga, and its answer back, stopping with the client. */
 async function passOn(
   yoga: ReturnType<typeof createSluiceYoga>,

@@ -12,12 +12,13 @@ import { accessEnded, type Revocations } from '../access/revocations.ts'
 import { SluiceError } from '../errors.ts'
 import type { Log } from '../log.ts'
 import type { Caller, Engine } from './engine.ts'
+import { executionResults } from './execution-results.ts'
 import { toGraphQLError } from './graphql-errors.ts'
-import { results } from './graphql-http.ts'
 import type { Operations, PreparedOperation } from './operation.ts'
 import { RawJson, withRawJson } from './raw-json.ts'
 import { checkRequestedRole } from './requested-role.ts'
 import type { RoleSchemas } from './role-schemas.ts'
+import { socketMessages } from './socket-messages.ts'
 
 export interface GraphQLSocketOptions {
   readonly server: Server
@@ -63,7 +64,7 @@ export function openGraphQLSocket(options: GraphQLSocketOptions): { close(): Pro
   }
 
   const protocol = makeServer<Record<string, unknown>, Extra>({
-    connectionInitWaitTimeout: 5_000,
+    connectionInitWaitTimeout: 3_000,
     async onConnect(context) {
       const { extra } = context
       try {
@@ -112,7 +113,7 @@ export function openGraphQLSocket(options: GraphQLSocketOptions): { close(): Pro
     async subscribe(args) {
       const { prepared, caller } = args.rootValue as { prepared: PreparedOperation; caller: Caller }
       try {
-        return results(engine.live(prepared, caller), (text) => new RawJson(text) as never, log, caller.requestId)
+        return executionResults(engine.live(prepared, caller), log, caller.requestId)
       } catch (error) {
         return { errors: [toGraphQLError(error, log, caller.requestId)] }
       }
@@ -157,10 +158,14 @@ function attach(protocol: ProtocolServer<Extra>, extra: Extra): void {
         }),
       close: (code, reason) => socket.close(code, reason),
       onMessage: (handle) => {
+        const messages = socketMessages(
+          async (text) => handle(text),
+          () => socket.close(CloseCode.BadRequest, 'Invalid message received'),
+        )
         socket.on('message', (message) => {
-          handle(String(message)).catch((error) =>
-            socket.close(CloseCode.InternalServerError, String(error?.message).slice(0, 120)),
-          )
+          messages
+            .take(String(message))
+            .catch((error) => socket.close(CloseCode.InternalServerError, String(error?.message).slice(0, 120)))
         })
       },
     },
