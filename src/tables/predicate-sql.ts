@@ -122,6 +122,13 @@ function compareToSql(
     const items = mapped(right, (value) => listOf(value).map((item) => encode(item, type)))
     return `${left} ${infix[operator]} ${context.writer.value(items, `${pgType}[]`)}`
   }
+  // The caller's only team: equality keeps the order of an index behind the column, which "= any" does not.
+  if (operator === '_in' && operand.kind === 'variable' && Array.isArray(right) && right.length === 1) {
+    return `${left} = ${context.writer.value(
+      mapped(right[0], (value) => encode(value, type)),
+      pgType,
+    )}`
+  }
   if (operator === '_in' || operator === '_nin') {
     const items = context.writer.value(
       mapped(right, (value) => listOf(value).map((item) => encode(item, type))),

@@ -66,9 +66,12 @@ function keyOf({ fixed }: Family, { variables, sentVariables }: PlanInput, { pri
     // As it was sent, because the order of an order_by's keys is the order of sorting.
     return fixed.has(name) ? [name, value, sentVariables?.[name]] : name
   })
-  const missing = Object.entries(principal.variables).filter(([, value]) => value === null)
-  return JSON.stringify([values, missing.map(([name]) => name)])
+  const forms = Object.entries(principal.variables).map(([name, value]) => [name, value === null, isSingle(value)])
+  return JSON.stringify([values, forms])
 }
+
+/** A list of one, such as the only team of most callers, compiles to an equality. */
+const isSingle = (value: unknown): value is readonly [unknown] => Array.isArray(value) && value.length === 1
 
 function slotsFor(variables: PlanInput['variables'], fixed: ReadonlySet<string>): Record<string, unknown> {
   return Object.fromEntries(
@@ -86,7 +89,11 @@ function contextWithSlots(context: SelectContext): SelectContext {
   const variables = Object.fromEntries(
     Object.entries(principal.variables).map(([name, value]) => [
       name,
-      value === null ? null : slot((source) => source.principal.variables[name]),
+      value === null
+        ? null
+        : isSingle(value)
+          ? [slot((source) => source.principal.variables[name]?.[0])]
+          : slot((source) => source.principal.variables[name]),
     ]),
   ) as SessionVariables
   const anyone: Principal = {

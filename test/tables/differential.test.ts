@@ -4,10 +4,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Principal, Role } from '../../src/access/principal.ts'
 import { createBuilder } from '../../src/tables/builder.ts'
 import { readModel } from '../../src/tables/model.ts'
-import { planOperation } from '../../src/tables/plan.ts'
 import { type RoleView, roleView } from '../../src/tables/role-view.ts'
 import { addTables } from '../../src/tables/schema.ts'
-import { selectStatement } from '../../src/tables/select.ts'
+import { createTemplates } from '../../src/tables/templates.ts'
 import { type TestDatabase, testDatabase } from '../ground/database.ts'
 import { keyless, type RandomOperation, randomOperation } from './documents.ts'
 import { type NaiveContext, naiveExecution } from './naive.ts'
@@ -15,11 +14,14 @@ import { fillTables, type Rows } from './rows.ts'
 
 const seed = Number(process.env.DIFFERENTIAL_SEED ?? 20_261_121)
 const documentsPerRole = Number(process.env.DIFFERENTIAL_DOCUMENTS ?? 150)
+const timeout = 20_000 + documentsPerRole * 200
 const roles: readonly Role[] = ['admin', 'editor', 'viewer', 'consumer', 'source']
 
 let ground: TestDatabase
 let rows: Rows
 const model = readModel()
+/** As the gateway compiles. */
+const templates = createTemplates()
 
 beforeAll(async () => {
   ground = await testDatabase()
@@ -28,25 +30,30 @@ beforeAll(async () => {
 afterAll(() => ground?.close())
 
 describe('the compiled path answers as graphql-js does over the same rows in memory', () => {
-  it.each(roles)('as %s', async (role) => {
-    const view = roleView(model, role)
-    const principal = principalOf(role)
-    const schema = tablesSchema(view)
-    const naive = naiveExecution({ schema, view, rows, variables: principal.variables })
-    let characters = 0
-    await fc.assert(
-      fc.asyncProperty(fc.gen(), async (g) => {
-        const operation = randomOperation(g, view, rows)
-        const compiled = await runCompiled(operation, schema, view, principal)
-        const expected = runNaive(operation, naive)
-        const difference = firstDifference(compiled, expected, 'data')
-        if (difference) throw new Error(`${difference}\n${operation.document}\n${JSON.stringify(operation.variables)}`)
-        characters += JSON.stringify(compiled).length
-      }),
-      { seed, numRuns: documentsPerRole, endOnFailure: true },
-    )
-    expect(characters).toBeGreaterThan(documentsPerRole * 50)
-  })
+  it.each(roles)(
+    'as %s',
+    async (role) => {
+      const view = roleView(model, role)
+      const principal = principalOf(role)
+      const schema = tablesSchema(view)
+      const naive = naiveExecution({ schema, view, rows, variables: principal.variables })
+      let characters = 0
+      await fc.assert(
+        fc.asyncProperty(fc.gen(), async (g) => {
+          const operation = randomOperation(g, view, rows)
+          const compiled = await runCompiled(operation, schema, view, principal)
+          const expected = runNaive(operation, naive)
+          const difference = firstDifference(compiled, expected, 'data')
+          if (difference)
+            throw new Error(`${difference}\n${operation.document}\n${JSON.stringify(operation.variables)}`)
+          characters += JSON.stringify(compiled).length
+        }),
+        { seed, numRuns: documentsPerRole, endOnFailure: true },
+      )
+      expect(characters).toBeGreaterThan(documentsPerRole * 50)
+    },
+    timeout,
+  )
 })
 
 function principalOf(role: Role): Principal {
@@ -85,14 +92,16 @@ async function runCompiled(
   if (!operation) throw new Error('no operation')
   const { coerced, errors: refused } = getVariableValues(schema, operation.variableDefinitions ?? [], sent)
   if (!coerced) throw new Error(`${refused?.[0]?.message}\n${text}\n${JSON.stringify(sent)}`)
-  const roots = planOperation({ schema, view, document, operation, variables: coerced, sentVariables: sent })
-  if (!roots) throw new Error('not an operation of tables alone')
-  const statement = selectStatement(roots, {
-    view,
-    principal,
-    retentionAfterRetrievalDays: 5,
-    request: { id: 'test', address: null, operation: 'query' },
-  })
+  const statement = templates.statement(
+    { schema, view, document, operation, variables: coerced, sentVariables: sent },
+    {
+      view,
+      principal,
+      retentionAfterRetrievalDays: 5,
+      request: { id: 'test', address: null, operation: 'query' },
+    },
+  )
+  if (!statement) throw new Error('not an operation of tables alone')
   const client = await ground.database.pool.connect()
   try {
     // Reading as a consumer writes; the rows in memory do not change, so these shall not either.
