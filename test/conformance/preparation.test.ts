@@ -339,6 +339,15 @@ describe('HTTP', () => {
     await live.body?.cancel()
   })
 
+  it('streams a subscription by GET, for an EventSource', async () => {
+    const search = new URLSearchParams({ query: 'subscription { sessions(where: { id: { _is_null: true } }) { id } }' })
+    const headers = { authorization: consumer, accept: 'text/event-stream' }
+    const response = await fetch(`${world.url}/graphql?${search}`, { headers })
+    const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader()
+    expect((await reader?.read())?.value).toMatch(/^event: next\ndata: {"data":{"sessions" ?: ?\[\]}}\n\n$/)
+    await reader?.cancel()
+  })
+
   it('asks who it is before it tells what a schema has', async () => {
     const { status, errors } = await world.graphql('{ sessions { id } }', { headers: { 'x-hasura-role': 'admin' } })
     expect([status, errors?.[0]?.extensions.code]).toEqual([401, 'UNAUTHENTICATED'])

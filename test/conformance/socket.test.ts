@@ -2,15 +2,20 @@
 import { once } from 'node:events'
 import { request } from 'node:http'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { verifyPassword } from '../../src/access/people.ts'
+import { createTokens } from '../../src/access/tokens.ts'
 import { aSession, basic, buildWorld, type World } from '../ground/world.ts'
-import { openAcknowledged, openSocket } from './bare-socket.ts'
+import { type BareSocket, openAcknowledged, openSocket } from './bare-socket.ts'
 import { signIn } from './sign-in.ts'
 
 let world: World
 let consumer: string
+/** Waits for its end while the other cases run. */
+let neverInitialised: BareSocket
 beforeAll(async () => {
   world = await buildWorld({ config: { MAX_BODY_BYTES: '20000' } })
   consumer = basic(world.camden.granted.consumer)
+  neverInitialised = await openSocket(world.url)
 })
 afterAll(() => world?.close())
 
@@ -41,11 +46,6 @@ describe('before the connection is acknowledged', () => {
   it.each([['graphql-ws'], ['something-else'], [null]])('the subprotocol %s is closed with 4406', async (protocol) => {
     const bare = await openSocket(world.url, { protocol })
     expect(await bare.closed()).toEqual({ code: 4406, reason: 'Subprotocol not acceptable' })
-  })
-
-  it('a connection that is not initialised in time is closed with 4408', async () => {
-    const bare = await openSocket(world.url)
-    expect(await bare.closed()).toEqual({ code: 4408, reason: 'Connection initialisation timeout' })
   })
 
   it('a subscription is closed with 4401', async () => {
@@ -252,26 +252,12 @@ describe('an acknowledged connection', () => {
 
 describe('the end of access', () => {
   it('closes the socket with 4403 when the token ends', async () => {
-    const short = await buildWorld({ config: { TOKEN_SECONDS: '30' } })
-    try {
-      const { createTokens } = await import('../../src/access/tokens.ts')
-      const tokens = await createTokens({
-        database: short.database,
-        sealer: short.sealer,
-        issuer: short.config.PUBLIC_URL,
-        seconds: 1,
-      })
-      const { verifyPassword } = await import('../../src/access/people.ts')
-      const { email, password } = short.camden.editor
-      const { token } = await tokens.issue(await verifyPassword(short.database, email, password))
-      const bare = await openAcknowledged(short.url, `Bearer ${token}`)
-      expect(await bare.closed()).toEqual({
-        code: 4403,
-        reason: expect.stringMatching(/token has ended; connect again/),
-      })
-    } finally {
-      await short.close()
-    }
+    const { database, sealer, config, camden } = world
+    const tokens = await createTokens({ database, sealer, issuer: config.PUBLIC_URL, seconds: 1 })
+    const { email, password } = camden.editor
+    const { token } = await tokens.issue(await verifyPassword(database, email, password))
+    const bare = await openAcknowledged(world.url, `Bearer ${token}`)
+    expect(await bare.closed()).toEqual({ code: 4403, reason: expect.stringMatching(/token has ended; connect again/) })
   })
 
   it('closes the sockets of a revoked credential with 4403, and no other', async () => {
@@ -293,6 +279,10 @@ describe('the end of access', () => {
     ])
     expect(await bare.closed()).toMatchObject({ code: 4403 })
   })
+})
+
+it('a connection that is not initialised in time is closed with 4408', async () => {
+  expect(await neverInitialised.closed()).toEqual({ code: 4408, reason: 'Connection initialisation timeout' })
 })
 
 it('closing the gateway closes its sockets with 1012, so that clients connect again', async () => {
