@@ -13,7 +13,7 @@ import { type NaiveContext, naiveExecution } from './naive.ts'
 import { fillTables, type Rows } from './rows.ts'
 
 const seed = Number(process.env.DIFFERENTIAL_SEED ?? 20_261_121)
-const documentsPerRole = Number(process.env.DIFFERENTIAL_DOCUMENTS ?? 150)
+const documentsPerRole = Number(process.env.DIFFERENTIAL_DOCUMENTS ?? 120)
 const timeout = 20_000 + documentsPerRole * 200
 const roles: readonly Role[] = ['admin', 'editor', 'viewer', 'consumer', 'source']
 

@@ -7,7 +7,7 @@ import { randomOperation } from './documents.ts'
 import type { Rows } from './rows.ts'
 
 const seed = Number(process.env.FUZZ_SEED ?? 20_261_121)
-const runs = Number(process.env.FUZZ_RUNS ?? 250)
+const runs = Number(process.env.FUZZ_RUNS ?? 120)
 const timeout = 20_000 + runs * 100
 
 /** In every row of the other team, and in nothing that is sent. */
