@@ -23,19 +23,19 @@ export async function followRevocations({ database, feed, tokenSeconds }: Follow
   const revocations = createRevocations(rows.map((row) => row.id))
   take = (changes) => {
     for (const change of changes) {
-      const id = endedBy(change)
-      if (id) revocations.revoke(id)
+      if (change.table !== 'api_credentials' && change.table !== 'users') continue
+      const id = String(change.key.id)
+      if (hasEnded(change)) revocations.revoke(id)
+      else revocations.restore(id)
     }
   }
   take(missed)
   return revocations
 }
 
-/** Whose access a change ended, if any. */
-function endedBy({ table, operation, old, new: now }: Change): string | null {
-  if (table !== 'api_credentials' && table !== 'users') return null
-  if (operation === 'delete') return String(old?.id)
-  const ended = now?.revoked_at ?? now?.disabled_at
-  const expired = typeof now?.expires_at === 'string' && Date.parse(now.expires_at) <= Date.now()
-  return ended || expired ? String(now?.id) : null
+/** Whether a credential or person has no access after the change. */
+function hasEnded({ operation, new: now }: Change): boolean {
+  if (operation === 'delete') return true
+  const isExpired = typeof now?.expires_at === 'string' && Date.parse(now.expires_at) <= Date.now()
+  return isExpired || Boolean(now?.revoked_at ?? now?.disabled_at)
 }

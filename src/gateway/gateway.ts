@@ -29,6 +29,7 @@ import { createMutations } from './mutations.ts'
 import { createTokenEndpoint } from './oauth.ts'
 import { Operations } from './operation.ts'
 import { replyGraphQLError, replyJson } from './reply.ts'
+import { requestPath } from './request-path.ts'
 import { createRoleSchemas } from './role-schemas.ts'
 import { readTrustedDocuments } from './trusted-documents.ts'
 import { createWriteRules } from './write-rules.ts'
@@ -105,7 +106,7 @@ export async function startGateway({ config, database, sealer, log }: GatewayOpt
   const token = createTokenEndpoint({ credentials, tokens })
 
   const route = async (request: IncomingMessage, response: ServerResponse, requestId: string): Promise<void> => {
-    const path = new URL(request.url ?? '/', 'http://localhost').pathname
+    const path = requestPath(request)
     allowOrigins(response)
     response.setHeader('x-request-id', requestId)
     if (request.method === 'OPTIONS') {

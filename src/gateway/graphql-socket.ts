@@ -16,6 +16,7 @@ import { executionResults } from './execution-results.ts'
 import { toGraphQLError } from './graphql-errors.ts'
 import type { Operations, PreparedOperation } from './operation.ts'
 import { RawJson, withRawJson } from './raw-json.ts'
+import { requestPath } from './request-path.ts'
 import { checkRequestedRole } from './requested-role.ts'
 import type { RoleSchemas } from './role-schemas.ts'
 import { socketMessages } from './socket-messages.ts'
@@ -50,8 +51,9 @@ export function openGraphQLSocket(options: GraphQLSocketOptions): { close(): Pro
   const { server, schemas, operations, engine, authenticator, revocations, maxBodyBytes, log } = options
   const sockets = new WebSocketServer({ noServer: true, maxPayload: maxBodyBytes })
   server.on('upgrade', (request, socket, head) => {
-    const path = new URL(request.url ?? '/', 'http://localhost').pathname
-    if (path !== '/graphql') {
+    // Nobody else listens yet, and an error that nobody hears would end the process.
+    socket.on('error', () => socket.destroy())
+    if (requestPath(request) !== '/graphql') {
       socket.end('HTTP/1.1 404 Not Found\r\nconnection: close\r\n\r\n')
       return
     }

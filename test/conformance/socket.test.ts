@@ -28,20 +28,32 @@ const live = 'subscription ($from: timestamptz!) { sessions(where: { submitted_a
 const now = () => ({ from: new Date().toISOString() })
 
 describe('before the connection is acknowledged', () => {
-  it('a wrong path is answered with 404 and no socket', async () => {
-    const upgrade = request(`${world.url}/nowhere`, {
-      headers: {
-        connection: 'Upgrade',
-        upgrade: 'websocket',
-        'sec-websocket-version': '13',
-        'sec-websocket-key': 'AAAAAAAAAAAAAAAAAAAAAA==',
-      },
-    })
-    upgrade.end()
-    const [response] = await once(upgrade, 'response')
-    expect(response.statusCode).toBe(404)
-    response.resume()
-  })
+  it.each([['/nowhere'], ['/graphql/'], ['//'], ['/%zz']])(
+    'the path %s is answered with 404 and no socket',
+    async (path) => {
+      const { hostname, port } = new URL(world.url)
+      const upgrade = request({
+        hostname,
+        port,
+        path,
+        headers: {
+          connection: 'Upgrade',
+          upgrade: 'websocket',
+          'sec-websocket-version': '13',
+          'sec-websocket-key': 'AAAAAAAAAAAAAAAAAAAAAA==',
+        },
+      })
+      upgrade.end()
+      const [response] = await once(upgrade, 'response')
+      expect(response.statusCode).toBe(404)
+      response.resume()
+      const plain = request({ hostname, port, path })
+      plain.end()
+      const [answer] = await once(plain, 'response')
+      expect(answer.statusCode).toBe(404)
+      answer.resume()
+    },
+  )
 
   it.each([['graphql-ws'], ['something-else'], [null]])('the subprotocol %s is closed with 4406', async (protocol) => {
     const bare = await openSocket(world.url, { protocol })
