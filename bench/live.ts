@@ -79,7 +79,7 @@ interface Round extends Percentiles {
 async function measure(): Promise<void> {
   const ground = await startGround(stack)
   const seeded = await seed(ground.env, parameters.subscribers, parameters.backlog)
-  const pool = new pg.Pool({ connectionString: ground.databaseUrl, max: 2 })
+  const pool = new pg.Pool({ connectionString: ground.databaseUrl, max: 1 })
   stack.defer(() => pool.end())
   const machine = await machineFacts(pool, ground.dataFolder)
   console.log(

@@ -138,7 +138,7 @@ describe('the change feed', () => {
 
 /** A feed that by itself looks once an hour. */
 async function lazyFeed(pool: pg.Pool) {
-  const lazy = await openChangeFeed({ pool, log: silentLog, idleMs: 3_600_000, busyForMs: 50 })
+  const lazy = await openChangeFeed({ pool, log: silentLog, idleMs: 3_600_000 })
   // Its ear pokes it once when it begins to listen; what follows is by notification alone.
   const settled = new Promise<void>((resolve) => {
     const look = async () => {

@@ -1,13 +1,14 @@
 /**
  * Follows `change_log` in commit order and tells what changed.
  *
- * States. IDLE: nothing happened for a while; the next poll is up to `idleMs`
- * away. BUSY: a poke or a row arrived less than `busyForMs` ago; polls every
- * `busyMs`, because a transaction that is still open may hold back rows that
- * are already written. CLOSED: no more polls. A poke (from this process after
- * its own commit, or a NOTIFY from another) enters BUSY at once; a poll that
- * fails stays in its state and tries again after `retryMs`, so a restart of
- * Postgres is only a pause.
+ * States, by when it looks next. IDLE: nothing is known to be there; in `idleMs`,
+ * or at once when poked (by this process after its own commit, by a NOTIFY of
+ * another). HELD: rows are there but a transaction that began before theirs is
+ * still open, so they may not be read yet; in `busyMs`, later the longer it
+ * lasts. WARM: a look that nobody had asked for found rows, so somebody writes
+ * without telling (plain SQL); every `warmMs` until none came for `warmForMs`.
+ * FAILING: Postgres did not answer; every `retryMs`, so a restart is only a
+ * pause. CLOSED: no more looks. Who tells of every commit costs one look each.
  *
  * The cursor is (xid, seq), read only below `pg_snapshot_xmin`: no transaction
  * can still commit a row behind it, so no row is ever lost.
@@ -41,10 +42,12 @@ export interface ChangeFeed {
 export interface ChangeFeedOptions {
   readonly pool: pg.Pool
   readonly log: Log
-  /** @default 3 */
+  /** Shortest time between two looks. @default 3 */
   readonly busyMs?: number
-  /** @default 200 */
-  readonly busyForMs?: number
+  /** @default 8 */
+  readonly warmMs?: number
+  /** @default 500 */
+  readonly warmForMs?: number
   /** Longest wait between two polls without a poke, for writes made by plain SQL. @default 250 */
   readonly idleMs?: number
   /** @default 500 */
@@ -52,9 +55,14 @@ export interface ChangeFeedOptions {
 }
 
 const batchSize = 2_000
+/** How rarely rows are looked for that an old transaction holds back. */
+const heldMs = 25
 
 interface LogRow {
-  seq: string
+  /** Rows are there that may not be read yet. */
+  held: boolean
+  /** Null where there is no row to read. */
+  seq: string | null
   xid: string
   table_name: string
   operation: Change['operation']
@@ -64,67 +72,67 @@ interface LogRow {
 }
 
 export async function openChangeFeed(options: ChangeFeedOptions): Promise<ChangeFeed> {
-  const { pool, log, busyMs = 3, busyForMs = 200, idleMs = 250, retryMs = 500 } = options
+  const { pool, log, busyMs = 3, warmMs = 8, warmForMs = 500, idleMs = 250, retryMs = 500 } = options
   const listeners = new Set<ChangeListener>()
   const gapListeners = new Set<() => void>()
   let cursor = await startCursor(pool)
   let closed = false
-  let busyUntil = 0
+  let warmUntil = 0
+  /** Since when rows have been held back; null while none are. */
+  let heldSince: number | null = null
+  let lookedAt = 0
   let timer: NodeJS.Timeout | undefined
-  let running: Promise<void> | null = null
-  let again = false
+  let looking: Promise<void> | null = null
+  let poked = false
   let failing = false
-
-  const tellOfGap = () => {
-    for (const listener of gapListeners) listener()
-  }
 
   const schedule = (ms: number) => {
     clearTimeout(timer)
-    if (!closed) timer = setTimeout(poll, ms)
+    if (!closed) timer = setTimeout(look, ms)
   }
 
-  const poll = () => {
-    if (running) {
-      again = true
-      return
-    }
-    running = readBatch()
-      .catch((error) => {
-        if (!closed) log.warn({ error: messageOf(error) }, 'the change log could not be read; trying again')
-        return 'failed' as const
-      })
-      .then((outcome) => {
-        running = null
-        if (closed) return
-        if (outcome === 'failed') {
-          failing = true
-          return schedule(retryMs)
-        }
+  const look = () => {
+    clearTimeout(timer)
+    const wasPoked = poked
+    poked = false
+    lookedAt = performance.now()
+    looking = readBatch(wasPoked)
+      .then(() => {
         // While nothing could be read, the pruner may have passed our cursor.
-        if (failing) tellOfGap()
+        if (failing) for (const listener of gapListeners) listener()
         failing = false
-        if (outcome === 'full' || again) {
-          again = false
-          return schedule(0)
-        }
-        schedule(Date.now() < busyUntil ? busyMs : idleMs)
+      })
+      .catch((error) => {
+        failing = true
+        if (!closed) log.warn({ error: messageOf(error) }, 'the change log could not be read; trying again')
+      })
+      .then(() => {
+        looking = null
+        schedule(waitMs())
       })
   }
 
-  const readBatch = async (): Promise<'full' | 'done'> => {
+  const waitMs = (): number => {
+    const time = performance.now()
+    if (failing) return retryMs
+    if (poked) return lookedAt + busyMs - time
+    if (heldSince !== null) return Math.min(Math.max((time - heldSince) / 10, busyMs), heldMs)
+    return time < warmUntil ? warmMs : idleMs
+  }
+
+  const readBatch = async (wasPoked: boolean): Promise<void> => {
     const { rows } = await pool.query<LogRow>({
       name: 'read-change-log',
-      // The order is that of the column: by its bare name it would be that of the text that is selected.
-      text: `select seq, xid::text, table_name, operation, key, old, new from change_log
-              where (xid, seq) > ($1::xid8, $2::bigint) and xid < pg_snapshot_xmin(pg_current_snapshot())
-              order by change_log.xid, change_log.seq limit ${batchSize}`,
+      text: readText,
       values: [cursor.xid, cursor.seq],
     })
+    const wasHeld = heldSince !== null
+    heldSince = rows[0]?.held ? (heldSince ?? lookedAt) : null
     const last = rows.at(-1)
-    if (!last) return 'done'
+    if (!last?.seq) return
     cursor = { xid: last.xid, seq: last.seq }
-    busyUntil = Date.now() + busyForMs
+    if (!wasPoked && !wasHeld) warmUntil = lookedAt + warmForMs
+    if (rows.length === batchSize) poked = true
     const changes = rows.map(({ table_name, operation, key, old, new: now }) => ({
       table: table_name,
       operation,
@@ -133,13 +141,15 @@ export async function openChangeFeed(options: ChangeFeedOptions): Promise<Change
       new: now,
     }))
     for (const listener of listeners) listener(changes)
-    return rows.length === batchSize ? 'full' : 'done'
   }
 
   const poke = () => {
-    busyUntil = Date.now() + busyForMs
-    if (running) again = true
-    else schedule(0)
+    if (poked || closed) return
+    poked = true
+    if (looking || failing) return
+    const restMs = lookedAt + busyMs - performance.now()
+    if (restMs > 0) schedule(restMs)
+    else look()
   }
 
   const ear = listen({ pool, channel: changesChannel, log, onNotify: poke })
@@ -159,10 +169,22 @@ export async function openChangeFeed(options: ChangeFeedOptions): Promise<Change
       closed = true
       clearTimeout(timer)
       await ear.close()
-      await running
+      await looking
     },
   }
 }
+
+/**
+ * Always a row, that says whether others are held back. The order is that of the
+ * columns: by its bare name it would be that of the text of `xid` that is selected.
+ */
+const readText = `select waiting.held, batch.*
+  from (select exists (select from change_log where xid >= pg_snapshot_xmin(pg_current_snapshot())) as held) waiting
+  left join lateral (
+    select c.seq, c.xid::text, c.table_name, c.operation, c.key, c.old, c.new from change_log c
+     where (c.xid, c.seq) > ($1::xid8, $2::bigint) and c.xid < pg_snapshot_xmin(pg_current_snapshot())
+     order by c.xid, c.seq limit ${batchSize}
+  ) batch on true`
 
 /** Everything that commits from now on lies behind this cursor. */
 async function startCursor(pool: pg.Pool): Promise<{ xid: string; seq: string }> {
