@@ -102,6 +102,16 @@ export class Operations {
   }
 
   prepare(request: OperationRequest, principal: Asker, role: RoleSchema): PreparedOperation | RefusedOperation {
+    try {
+      return this.#prepare(request, principal, role)
+    } catch (error) {
+      // graphql-js walks values by recursion: thousands of lists within lists in a document or its variables end here.
+      if (error instanceof RangeError) return { errors: [tooDeep()], document: false }
+      throw error
+    }
+  }
+
+  #prepare(request: OperationRequest, principal: Asker, role: RoleSchema): PreparedOperation | RefusedOperation {
     const query = this.#select(request)
     if (typeof query !== 'string') return { errors: [query], document: true }
     const checked = this.#check(query, principal, role)
@@ -194,6 +204,8 @@ function hasIntrospection(document: DocumentNode): boolean {
 
 /** Hasura's clients look for a code in `extensions`. */
 function withCode(error: GraphQLError): GraphQLError {
+  // Coercion collects whatever is thrown.
+  if (!(error instanceof GraphQLErrorClass)) throw error
   if (error.extensions.code) return error
   return new GraphQLErrorClass(error.message, {
     nodes: error.nodes,
@@ -222,6 +234,10 @@ function tooCostly(cost: number, maxCost: number): GraphQLError {
     `The operation costs ${cost}; at most ${maxCost} is allowed (MAX_COST). Ask for fewer rows, with limit, or for fewer fields.`,
     { cost, max_cost: maxCost },
   )
+}
+
+function tooDeep(): GraphQLError {
+  return refusal('LIMIT_DEPTH', 'Values in the document or its variables nest too deep to be read.')
 }
 
 function noIntrospection(): GraphQLError {

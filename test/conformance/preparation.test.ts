@@ -108,6 +108,12 @@ const refused: readonly (readonly [string, Sent, string, RegExp])[] = [
     'GRAPHQL_VALIDATION_FAILED',
     /Variable "\$n" got invalid value "many"/,
   ],
+  [
+    'values that nest without end in the document',
+    { query: `{ sessions(where: ${'{_not:'.repeat(2_600)}{}${'}'.repeat(2_600)}) { id } }` },
+    'LIMIT_DEPTH',
+    /nest too deep/,
+  ],
   ['the id of a document', { documentId: 'sessions-1' }, 'PERSISTED_QUERY_NOT_SUPPORTED', /knows no documents by id/],
 ]
 
