@@ -226,3 +226,20 @@ describe('pulling a session', () => {
     expect(data ?? null).toBeNull()
   })
 })
+
+describe('what a filter tells', () => {
+  it('is nothing of the data: a consumer cannot filter, sort or count by it', async () => {
+    const authorization = basic(world.camden.granted.consumer)
+    for (const query of [
+      '{ sessions(where: { data: { _has_key: "passport" } }) { id } }',
+      '{ sessions(order_by: { data: asc }) { id } }',
+      '{ sessions(distinct_on: data) { id } }',
+      '{ sessions_aggregate { aggregate { count(columns: data) } } }',
+      '{ flows(where: { sessions: { data: { _has_key: "passport" } } }) { id } }',
+    ]) {
+      const { errors, data } = await world.graphql(query, { authorization })
+      expect(errors?.[0]?.message).toMatch(/"data"|data/)
+      expect(data ?? null).toBeNull()
+    }
+  })
+})

@@ -71,7 +71,7 @@ const touched: Presets = { updated_at: 'now()' }
 const webhookColumns = ['name', 'url', 'config', 'pattern', 'enabled', 'concurrency', 'timeout_ms']
 const connectionColumns = ['name', 'config', 'pattern', 'enabled', 'concurrency', 'timeout_ms']
 
-/** Deleting what sessions belong to would delete them without their files; they are purged first, by retention. */
+/** Deleting what sessions belong to would delete them, and leave their files and raw sources without an owner. */
 const withoutSessions = { _not: { sessions: {} } }
 
 /** Editors see to editors and viewers; who administers a team is an admin's matter. */
@@ -104,7 +104,7 @@ export const exposures: Readonly<Record<string, Exposure>> = {
     },
   },
   users: {
-    hidden: ['password_hash', 'token_version'],
+    hidden: ['password_hash'],
     read: {
       admin: everything,
       editor: { rows: { memberships: ownTeams }, columns: ['id', 'email', 'name'] },

@@ -11,6 +11,8 @@ export interface Revocations {
   /** Calls back once, when this one's access ends; returns how to stop waiting. */
   onRevoked(principalId: string, callback: () => void): () => void
   revoke(principalId: string): void
+  /** Access that was given back. Sockets that were closed stay closed. */
+  restore(principalId: string): void
 }
 
 /** What a principal is told whose access has ended. */
@@ -46,6 +48,9 @@ export function createRevocations(already: Iterable<string> = []): Revocations {
       const callbacks = waiting.get(principalId) ?? []
       waiting.delete(principalId)
       for (const callback of callbacks) callback()
+    },
+    restore(principalId) {
+      revoked.delete(principalId)
     },
   }
 }

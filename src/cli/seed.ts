@@ -114,7 +114,7 @@ async function makeDemo({ database, sealer, config }: SeedOptions): Promise<Made
   await createPerson(database, { ...editor, name: 'Editor', memberships: [{ teamId: team.id, role: 'editor' }] })
 
   const { webhook, secret } = await createWebhook(
-    { database, sealer, rules: { allow: config.EGRESS_ALLOW }, validatePattern: parsePattern },
+    { database, sealer, rules: { allow: [...config.EGRESS_ALLOW, '127.0.0.0/8'] }, validatePattern: parsePattern },
     {
       integration_id: backOffice.id,
       name: 'Back office',

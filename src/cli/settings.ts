@@ -8,7 +8,7 @@ const port = z.coerce.number().int().min(0, 'must be a port number').max(65535, 
 const schema = z.object({
   /** Folder of everything that the embedded parts keep. */
   SLUICE_HOME: z.string().default('.sluice'),
-  EMBEDDED_POSTGRES_PORT: port.default(54_320),
+  EMBEDDED_POSTGRES_PORT: port.default(15_432),
   EMBEDDED_S3_PORT: port.default(4568),
   EMBEDDED_SMTP_PORT: port.default(2525),
 })

@@ -167,7 +167,9 @@ async function announce(options: {
       ...(parts.env.EGRESS_ALLOW
         ? [`  Outbound calls may reach ${parts.env.EGRESS_ALLOW}, besides the public internet (EGRESS_ALLOW).`]
         : []),
-      '  Next: "npm run demo" in another terminal. Ctrl-C stops everything; "npm run reset" starts over.',
+      existsSync(home.demo)
+        ? '  Next: "npm run demo" in another terminal. Ctrl-C stops everything; "npm run reset" starts over.'
+        : '  Ctrl-C stops everything; "npm run reset" starts over. The demo is made only where SLUICE_ENVIRONMENT is "local".',
     ].join('\n'),
   )
 }

@@ -1,13 +1,7 @@
 /** The delivery engine: claims what is due, lets a carrier attempt it, writes what came of it. */
 import { randomUUID } from 'node:crypto'
 import type pg from 'pg'
-import {
-  changesChannel,
-  createNotifier,
-  deliveriesChannel,
-  listen,
-  type Notifier,
-} from '../database/notifications.ts'
+import { changesChannel, createNotifier, deliveriesChannel, listen, type Notifier } from '../database/notifications.ts'
 import { messageOf, SluiceError } from '../errors.ts'
 import type { Log } from '../log.ts'
 import type { AttemptReport, Carrier, TargetKind } from './carrier.ts'

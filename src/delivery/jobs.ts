@@ -2,7 +2,7 @@
 import type pg from 'pg'
 import type { Log } from '../log.ts'
 import { pruneAttempts } from './prune-attempts.ts'
-import { pruneChangeLog } from './prune-change-log.ts'
+import { createChangeLogPruner } from './prune-change-log.ts'
 
 /** A job that one worker of an installation runs at its time. */
 export interface Schedule {
@@ -21,12 +21,13 @@ const changeLogMs = 5 * minute
 const attemptsMs = 30 * day
 
 export function deliverySchedules({ pool, log }: { readonly pool: pg.Pool; readonly log: Log }): readonly Schedule[] {
+  const changeLog = createChangeLogPruner(pool, { keepMs: changeLogMs })
   return [
     {
       name: 'prune_change_log',
       cron: '* * * * *',
       async run() {
-        const removed = await pruneChangeLog(pool, { olderThanMs: changeLogMs })
+        const removed = await changeLog.prune()
         if (removed > 0) log.debug({ removed }, 'pruned the change log')
       },
     },

@@ -1,6 +1,12 @@
 /** Removes the attempts of deliveries that succeeded long ago. What failed stays, to be looked into. */
 import type pg from 'pg'
-import type { PruneOptions } from './prune-change-log.ts'
+
+export interface PruneAttemptsOptions {
+  /** Attempts that began longer ago than this go, in milliseconds. */
+  readonly olderThanMs: number
+  /** Rows of one statement, so that none runs long. @default 5000 */
+  readonly batch?: number
+}
 
 /**
  * Keys are UUIDv7, so "older than" is a range of the primary key, walked once
@@ -8,7 +14,10 @@ import type { PruneOptions } from './prune-change-log.ts'
  *
  * @returns how many rows were removed.
  */
-export async function pruneAttempts(pool: pg.Pool, { olderThanMs, batch = 2000 }: PruneOptions): Promise<number> {
+export async function pruneAttempts(
+  pool: pg.Pool,
+  { olderThanMs, batch = 2000 }: PruneAttemptsOptions,
+): Promise<number> {
   const end = firstIdOf(new Date(Date.now() - olderThanMs))
   let after = '00000000-0000-0000-0000-000000000000'
   let removed = 0

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type TestDatabase, testDatabase } from '../../test/ground/database.ts'
 import { plantDeliveries, plantTeam, plantWebhook } from './deliveries.fixture.ts'
 import { firstIdOf, pruneAttempts } from './prune-attempts.ts'
-import { pruneChangeLog } from './prune-change-log.ts'
+import { createChangeLogPruner } from './prune-change-log.ts'
 
 let ground: TestDatabase
 beforeAll(async () => {
@@ -14,20 +14,35 @@ const day = 86_400_000
 const count = async (table: string) =>
   (await ground.database.pool.query<{ n: number }>(`select count(*)::int as n from ${table}`)).rows[0]?.n
 
-test('the change log loses what is old, in batches, and keeps what is new', async () => {
+test('the change log loses what has been readable for long, in batches, and nothing that an open transaction holds back', async () => {
   const { pool } = ground.database
   await pool.query('delete from change_log')
-  const add = (rows: number, age: string) =>
-    pool.query(
+  const add = (client: { query: typeof pool.query }, rows: number) =>
+    client.query(
       `insert into change_log (table_name, operation, key, created_at)
-       select 'teams', 'insert', '{}', now() - $1::interval from generate_series(1, $2::int)`,
-      [age, rows],
+       select 'teams', 'insert', '{}', now() - interval '1 day' from generate_series(1, $1::int)`,
+      [rows],
     )
-  await add(25, '10 minutes')
-  await add(7, '1 second')
-  expect(await pruneChangeLog(pool, { olderThanMs: 60_000, batch: 10 })).toBe(25)
+  let now = 0
+  const pruner = createChangeLogPruner(pool, { keepMs: 60_000, batch: 10, clock: () => now })
+  await add(pool, 25)
+  expect(await pruner.prune()).toBe(0)
+  // Its rows stay unreadable, and so do those that commit after it began, however old they say they are.
+  const open = await pool.connect()
+  await open.query('begin')
+  await add(open, 3)
+  await add(pool, 4)
+  now = 60_000
+  expect(await pruner.prune()).toBe(25)
+  now = 120_000
+  expect(await pruner.prune()).toBe(0)
+  await open.query('commit')
+  open.release()
   expect(await count('change_log')).toBe(7)
-  expect(await pruneChangeLog(pool, { olderThanMs: 60_000, batch: 10 })).toBe(0)
+  now = 180_000
+  expect(await pruner.prune()).toBe(0)
+  now = 240_000
+  expect(await pruner.prune()).toBe(7)
 })
 
 test('old attempts of succeeded deliveries go; those of others, and new ones, stay', async () => {

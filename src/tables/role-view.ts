@@ -70,10 +70,22 @@ export function roleView(model: Model, role: Role): RoleView {
   }
   const callerShape = shapes(
     model,
-    (table) => tables.get(table.name) ?? { columns: new Map(), relations: new Map() },
+    (table) => {
+      const visible = tables.get(table.name)
+      return { columns: comparable(visible), relations: visible?.relations ?? new Map() }
+    },
     (table) => tables.get(table)?.aggregate === true,
   )
   return { role, model, tables, shape: callerShape }
+}
+
+/**
+ * Columns that may be filtered, sorted and counted by. What is a retrieval to
+ * read is not among them: whether a filter matches would tell of the data
+ * without an audit entry.
+ */
+export function comparable(visible: VisibleTable | undefined): ReadonlyMap<string, Column> {
+  return new Map([...(visible?.columns ?? [])].filter(([name]) => !visible?.retrieval.has(name)))
 }
 
 function visibleColumns(table: Table, exposure: Exposure, wanted: '*' | readonly string[]): Map<string, Column> {

@@ -10,7 +10,7 @@ import type { Column, ColumnType } from './model.ts'
 import { addMutations, type SharedTypes } from './mutation-schema.ts'
 import { operators, operatorsOf } from './predicate.ts'
 import type { RequestContext } from './request-context.ts'
-import type { RoleView, VisibleTable } from './role-view.ts'
+import { comparable, type RoleView, type VisibleTable } from './role-view.ts'
 import { scalarOf } from './scalars.ts'
 
 // Types and fields are named at run time, so Pothos cannot check them at compile time.
@@ -238,7 +238,9 @@ class TableTypes {
 
   #selectColumn(visible: VisibleTable): Dynamic {
     const name = `${visible.table.name}_select_column`
-    return this.#once(this.#enums, name, () => this.#builder.enumType(name, { values: [...visible.columns.keys()] }))
+    return this.#once(this.#enums, name, () =>
+      this.#builder.enumType(name, { values: [...comparable(visible).keys()] }),
+    )
   }
 
   #orderByEnum(): Dynamic {
@@ -265,7 +267,9 @@ class TableTypes {
 
   #orderBy(visible: VisibleTable): Dynamic {
     return this.#input(`${visible.table.name}_order_by`, (t) => ({
-      ...Object.fromEntries([...visible.columns.keys()].map((key) => [key, t.field({ type: this.#orderByEnum() })])),
+      ...Object.fromEntries(
+        [...comparable(visible).keys()].map((key) => [key, t.field({ type: this.#orderByEnum() })]),
+      ),
       ...Object.fromEntries(
         [...visible.relations]
           .filter(([, relation]) => !relation.list)

@@ -8,6 +8,7 @@ import { startReceiver } from '../../test/ground/receiver.ts'
 import { createSealer } from '../access/seal.ts'
 import { readConfig } from '../config.ts'
 import { type Planted, plantDeliveries, plantTeam, until } from '../delivery/deliveries.fixture.ts'
+import { firstIdOf } from '../delivery/prune-attempts.ts'
 import { createFileStore } from '../files/store.ts'
 import { silentLog } from '../log.ts'
 import { createWebhook } from '../webhooks/webhooks.ts'
@@ -65,13 +66,17 @@ test('two workers start at once on a new database, deliver, and close', async ()
 
 test('a scheduled job does its work', async () => {
   const { pool } = ground.database
+  const [id] = await plantDeliveries(pool, planted, [await webhookTo('http://127.0.0.1:1')])
+  await pool.query(`update deliveries set status = 'succeeded', due_at = null where id = $1`, [id])
+  await pool.query(
+    `insert into delivery_attempts (id, delivery_id, number, outcome, started_at, duration_ms)
+     values ($1, $2, 1, 'succeeded', now() - interval '1 year', 1)`,
+    [firstIdOf(new Date(Date.now() - 365 * 86_400_000)), id],
+  )
   const worker = await startWorker(options)
   closing.push(() => worker.close())
-  await pool.query(
-    `insert into change_log (table_name, operation, key, created_at) values ('old', 'insert', '{}', now() - interval '1 day')`,
-  )
-  await pool.query(`select graphile_worker.add_job('prune_change_log')`)
-  const old = async () => (await pool.query(`select 1 from change_log where table_name = 'old'`)).rowCount
+  await pool.query(`select graphile_worker.add_job('prune_attempts')`)
+  const old = async () => (await pool.query('select 1 from delivery_attempts where delivery_id = $1', [id])).rowCount
   await until(old, (count) => count === 0)
 })
 

@@ -3,7 +3,7 @@ import fc, { type GeneratorValue } from 'fast-check'
 import { type Column, enumValues } from '../../src/tables/model.ts'
 import { operators, operatorsOf } from '../../src/tables/predicate.ts'
 import type { Row } from '../../src/tables/predicate-memory.ts'
-import type { RoleView, VisibleTable } from '../../src/tables/role-view.ts'
+import { comparable, type RoleView, type VisibleTable } from '../../src/tables/role-view.ts'
 import { scalarOf } from '../../src/tables/scalars.ts'
 import type { Rows } from './rows.ts'
 
@@ -163,7 +163,7 @@ class Writer {
     if (kind <= 3 && ordered.length > 0) {
       return `${this.#alias()}: ${this.#pick(['min', 'max'])} { __typename ${this.#names_(ordered)} }`
     }
-    const of = this.#times(0, 2, () => new Name(this.#pick([...table.columns.keys()])))
+    const of = this.#times(0, 2, () => new Name(this.#pick([...comparable(table).keys()])))
     const args = [
       ...(of.length > 0 ? [`columns: ${this.#value(of, `[${table.table.name}_select_column!]`)}`] : []),
       ...(this.#chance(0.5) ? [`distinct: ${this.#value(this.#chance(0.7), 'Boolean')}`] : []),
@@ -180,7 +180,7 @@ class Writer {
     const { name } = table.table
     const args: string[] = []
     if (this.#chance(0.2)) {
-      const columns = [...new Set(this.#times(1, 2, () => this.#pick([...table.columns.keys()])))]
+      const columns = [...new Set(this.#times(1, 2, () => this.#pick([...comparable(table).keys()])))]
       args.push(
         `distinct_on: ${this.#value(
           columns.map((column) => new Name(column)),
@@ -221,7 +221,7 @@ class Writer {
         return { [`${key}_aggregate`]: { [this.#pick(['min', 'max'])]: { [column.name]: this.#direction() } } }
       }
     }
-    const column = this.#pick([...table.columns.values()].filter(({ list }) => !list))
+    const column = this.#pick([...comparable(table).values()].filter(({ list }) => !list))
     return { [column.name]: this.#direction() }
   }
 
@@ -249,7 +249,7 @@ class Writer {
       const [key, relation] = this.#pick(relations)
       const other = this.#view.tables.get(relation.table) as VisibleTable
       if (!relation.list || !other.aggregate || this.#chance(0.6)) return { [key]: this.#where(other, depth - 1) }
-      const columns = this.#times(0, 2, () => new Name(this.#pick([...other.columns.keys()])))
+      const columns = this.#times(0, 2, () => new Name(this.#pick([...comparable(other).keys()])))
       return {
         [`${key}_aggregate`]: {
           count: {
@@ -264,7 +264,7 @@ class Writer {
   }
 
   #comparison(table: VisibleTable): Record<string, unknown> {
-    const column = this.#pick([...table.columns.values()])
+    const column = this.#pick([...comparable(table).values()])
     const operator = this.#pick(operatorsOf(column))
     const value = () => this.#row(table.table.name)?.[column.name] ?? this.#fallback(column)
     const right = column.list && operator !== '_is_null' ? 'array' : operators[operator].right

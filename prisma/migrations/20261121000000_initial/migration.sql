@@ -77,7 +77,6 @@ CREATE TABLE "users" (
     "name" TEXT NOT NULL,
     "password_hash" TEXT,
     "is_admin" BOOLEAN NOT NULL DEFAULT false,
-    "token_version" INTEGER NOT NULL DEFAULT 1,
     "created_at" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
     "disabled_at" TIMESTAMPTZ(3),
 
@@ -675,7 +674,7 @@ BEGIN
     SELECT * FROM (VALUES
       ('teams',             'id slug name'),
       ('team_members',      'id team_id user_id role'),
-      ('users',             'id is_admin token_version disabled_at'),
+      ('users',             'id is_admin disabled_at'),
       ('flows',             'id team_id slug name schema_url'),
       ('integrations',      'id team_id slug name status'),
       ('destinations',      'id flow_id integration_id'),
