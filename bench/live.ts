@@ -128,26 +128,25 @@ async function measure(): Promise<void> {
         await subscribers.stop()
         await server.running.stop()
       }
-      console.log(`${name.padEnd(18)} ${scenario.name.padEnd(32)} ${shownRound(rounds[scenario.name] ?? [])}`)
+      console.log(
+        `${name.padEnd(18)} ${scenario.name.padEnd(32)} ${shownRound(rounds[scenario.name] ?? [], scenario.subscribers)}`,
+      )
     }
-    if (name === 'Sluice' && !options.only) drained = await measureDrain(start)
+    if (name === 'Sluice' && 'stream'.includes(options.only)) drained = await measureDrain(start)
   }
-  const drain = drained.length > 0 && spread(drained.map((seconds) => parameters.backlog / seconds))
-  if (drain)
-    console.log(
-      `\nstream, backlog of ${parameters.backlog} rows: ${drain.median.toFixed(0)} rows/s (${drain.low.toFixed(0)}-${drain.high.toFixed(0)})`,
-    )
   await mkdir(resultsFolder, { recursive: true })
   const file = path.join(resultsFolder, `live-${new Date().toISOString().slice(0, 19).replaceAll(':', '-')}.json`)
   await writeFile(file, `${JSON.stringify({ machine, parameters, query, results, drained }, null, 2)}\n`)
   console.log(`Median of ${parameters.rounds} rounds (lowest-highest). Everything: ${path.relative('.', file)}`)
 }
 
-function shownRound(rounds: readonly Round[]): string {
+function shownRound(rounds: readonly Round[], subscribers: number): string {
   const cell = (value: (round: Round) => number, digits = 1) => {
     const { median, low, high } = spread(rounds.map(value))
     return `${median.toFixed(digits)} (${low.toFixed(digits)}-${high.toFixed(digits)})`
   }
+  // Of a few subscribers memory says nothing: what it holds once weighs more.
+  const memory = subscribers < 500 ? [] : [`${cell((round) => round.kbEach)} KB each`]
   return [
     `p50 ${cell((round) => round.p50)} ms`,
     `p99 ${cell((round) => round.p99)} ms`,
@@ -155,7 +154,7 @@ function shownRound(rounds: readonly Round[]): string {
     `SQL/s idle ${cell((round) => round.idlePerSecond, 0)}`,
     `writing ${cell((round) => round.writingPerSecond, 0)}`,
     `CPU ${cell((round) => round.cpu, 0)} %`,
-    `${cell((round) => round.kbEach)} KB each`,
+    ...memory,
   ].join('  ')
 }
 
@@ -238,6 +237,9 @@ async function measureDrain(start: () => Promise<Server>): Promise<number[]> {
     await subscribers.stop()
     await server.running.stop()
   }
+  const { median, low, high } = spread(seconds.map((each) => parameters.backlog / each))
+  const rate = `${median.toFixed(0)} rows/s (${low.toFixed(0)}-${high.toFixed(0)})`
+  console.log(`${'Sluice'.padEnd(18)} ${`stream, ${parameters.backlog} behind`.padEnd(32)} ${rate}`)
   return seconds
 }
 

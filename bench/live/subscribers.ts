@@ -47,6 +47,7 @@ const framePattern = /^\{"id":"(\d+)".*"payment_id" ?: ?"w(\d+)"/
 
 async function open({ url, token, query, variables, perSocket }: Command & { type: 'open' }): Promise<null> {
   arrivals.clear()
+  const firsts: Promise<void>[] = []
   for (let at = 0; at < variables.length; at += perSocket) {
     const mine = variables.slice(at, at + perSocket)
     const socket = await initialised(url, token)
@@ -73,9 +74,10 @@ async function open({ url, token, query, variables, perSocket }: Command & { typ
     mine.forEach((variables, id) => {
       socket.send(JSON.stringify({ id: String(id), type: 'subscribe', payload: { query, variables } }))
     })
-    await first.promise
+    firsts.push(first.promise)
     sockets.push(socket)
   }
+  await Promise.all(firsts)
   forget()
   return null
 }
