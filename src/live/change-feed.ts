@@ -58,6 +58,9 @@ const batchSize = 2_000
 /** How rarely rows are looked for that an old transaction holds back. */
 const heldMs = 25
 
+/** Well within what is kept of the log (`delivery/jobs.ts`: five minutes). */
+const longestPauseMs = 60_000
+
 interface LogRow {
   /** Rows are there that may not be read yet. */
   held: boolean
@@ -85,6 +88,7 @@ export async function openChangeFeed(options: ChangeFeedOptions): Promise<Change
   let looking: Promise<void> | null = null
   let poked = false
   let failing = false
+  let readAt = Date.now()
 
   const schedule = (ms: number) => {
     clearTimeout(timer)
@@ -98,9 +102,10 @@ export async function openChangeFeed(options: ChangeFeedOptions): Promise<Change
     lookedAt = performance.now()
     looking = readBatch(wasPoked)
       .then(() => {
-        // While nothing could be read, the pruner may have passed our cursor.
-        if (failing) for (const listener of gapListeners) listener()
+        // While nothing was read (no connection, a process that was stopped), the pruner may have passed our cursor.
+        if (failing || Date.now() - readAt > longestPauseMs) for (const listener of gapListeners) listener()
         failing = false
+        readAt = Date.now()
       })
       .catch((error) => {
         failing = true
@@ -115,7 +120,7 @@ export async function openChangeFeed(options: ChangeFeedOptions): Promise<Change
   const waitMs = (): number => {
     const time = performance.now()
     if (failing) return retryMs
-    if (poked) return lookedAt + busyMs - time
+    if (poked) return Math.max(0, lookedAt + busyMs - time)
     if (heldSince !== null) return Math.min(Math.max((time - heldSince) / 10, busyMs), heldMs)
     return time < warmUntil ? warmMs : idleMs
   }
