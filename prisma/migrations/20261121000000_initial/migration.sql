@@ -472,6 +472,9 @@ CREATE UNIQUE INDEX "session_events_position_key" ON "session_events"("position"
 CREATE INDEX "session_grants_integration_id_created_at_idx" ON "session_grants"("integration_id", "created_at" DESC);
 
 -- CreateIndex
+CREATE INDEX "session_grants_expires_at_idx" ON "session_grants"("expires_at");
+
+-- CreateIndex
 CREATE INDEX "session_grants_team_id_idx" ON "session_grants"("team_id");
 
 -- CreateIndex
