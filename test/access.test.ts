@@ -183,3 +183,33 @@ describe('the entrance', () => {
     }
   })
 })
+
+describe('browsers', () => {
+  it('may call from any origin, with a token in a header', async () => {
+    const asked = await fetch(`${world.url}/graphql`, { method: 'OPTIONS', headers: { origin: 'https://example.org' } })
+    expect(asked.status).toBe(204)
+    expect(Object.fromEntries(asked.headers)).toMatchObject({
+      'access-control-allow-origin': '*',
+      'access-control-allow-methods': 'GET, POST, OPTIONS',
+      'access-control-allow-headers': 'authorization, content-type, x-hasura-role',
+    })
+    const answered = await fetch(`${world.url}/.well-known/jwks.json`)
+    expect(answered.headers.get('access-control-allow-origin')).toBe('*')
+    expect(answered.headers.get('access-control-allow-credentials')).toBeNull()
+  })
+
+  it('that go away in the middle of a body leave nothing behind', async () => {
+    const { connect } = await import('node:net')
+    const { once } = await import('node:events')
+    const { hostname, port } = new URL(world.url)
+    const socket = connect(Number(port), hostname)
+    await once(socket, 'connect')
+    socket.write(
+      'POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 1000\r\n\r\n{"query":',
+    )
+    socket.destroy()
+    await once(socket, 'close')
+    const { status } = await world.graphql('{ whoami { role } }')
+    expect(status).toBe(200)
+  })
+})

@@ -110,7 +110,7 @@ export async function startGateway({ config, database, sealer, log }: GatewayOpt
     allowOrigins(response)
     response.setHeader('x-request-id', requestId)
     if (request.method === 'OPTIONS') {
-      response.writeHead(204).end()
+      response.writeHead(204, preflight).end()
     } else if (path === '/graphql') {
       await graphql(request, response, { requestId, address: request.socket.remoteAddress ?? null })
     } else if (path === '/oauth/token') {
@@ -166,10 +166,14 @@ export async function startGateway({ config, database, sealer, log }: GatewayOpt
 /** Tokens travel in a header and never in a cookie, so any page may call: what it can do is what its token can do. */
 function allowOrigins(response: ServerResponse): void {
   response.setHeader('access-control-allow-origin', '*')
-  response.setHeader('access-control-allow-methods', 'GET, POST, OPTIONS')
-  response.setHeader('access-control-allow-headers', 'authorization, content-type, x-hasura-role')
-  response.setHeader('access-control-max-age', '600')
   response.setHeader('x-content-type-options', 'nosniff')
+}
+
+/** The answer to a browser that asks what it may send. */
+const preflight = {
+  'access-control-allow-methods': 'GET, POST, OPTIONS',
+  'access-control-allow-headers': 'authorization, content-type, x-hasura-role',
+  'access-control-max-age': '600',
 }
 
 async function listen(
