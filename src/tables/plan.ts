@@ -62,54 +62,6 @@ export function planRootField(
   return root
 }
 
-/** Names of all tables that the operation reads, nested ones and those in its filters included. */
-export function tablesOf(roots: readonly Root[], view: RoleView): Set<string> {
-  const found = new Set<string>()
-  const ofPredicate = (predicate: Predicate, table: string): void => {
-    if (predicate.kind === 'and' || predicate.kind === 'or') for (const part of predicate.of) ofPredicate(part, table)
-    if (predicate.kind === 'not') ofPredicate(predicate.of, table)
-    if (predicate.kind !== 'exists') return
-    const other = view.model.get(table)?.relations.get(predicate.relation)?.table
-    if (!other) return
-    found.add(other)
-    ofPredicate(predicate.of, other)
-    const filter = view.tables.get(other)?.filter
-    if (filter && !seen.has(other)) {
-      seen.add(other)
-      ofPredicate(filter, other)
-    }
-  }
-  const seen = new Set<string>()
-  const ofRows = (rows: Rows): void => {
-    const table = rows.from.table.name
-    found.add(table)
-    ofPredicate(rows.from.filter, table)
-    ofPredicate(rows.where, table)
-    for (const { through } of rows.orderBy) for (const { to } of through) found.add(to.table.name)
-  }
-  const ofFields = (fields: readonly Selected[]): void => {
-    for (const field of fields) {
-      if (field.kind === 'related') {
-        ofRows(field.rows)
-        ofFields(field.fields)
-      } else if (field.kind === 'aggregate') {
-        ofRows(field.rows)
-        ofParts(field.parts)
-      }
-    }
-  }
-  const ofParts = (parts: readonly AggregatePart[]): void => {
-    for (const part of parts) if (part.kind === 'nodes') ofFields(part.fields)
-  }
-  for (const root of roots) {
-    if (root.kind === 'typename') continue
-    ofRows(root.rows)
-    if (root.kind === 'aggregate') ofParts(root.parts)
-    else ofFields(root.fields)
-  }
-  return found
-}
-
 function rootType(schema: GraphQLSchema, operation: OperationDefinitionNode): GraphQLObjectType | null | undefined {
   return operation.operation === 'query' ? schema.getQueryType() : schema.getSubscriptionType()
 }
