@@ -233,14 +233,35 @@ function createSluiceYoga({ schemas, engine, log }: GraphQLHttpOptions) {
     },
     graphiql: {
       title: 'Sluice',
-      defaultQuery:
-        '{\n  sessions(limit: 5, order_by: { submitted_at: desc }) {\n    id\n    status\n    submitted_at\n    flow { slug }\n  }\n}\n',
+      defaultQuery: firstQuery,
       shouldPersistHeaders: true,
     },
     renderGraphiQL,
     plugins: [execution as Plugin],
   })
 }
+
+/** What GraphiQL shows to somebody who opens it for the first time. */
+const firstQuery = `# Who are you? Open "Headers" below and enter
+# {"authorization": "Basic …"}   key:secret, base64
+# {"authorization": "Bearer …"}  a token, by
+#   mutation { sign_in(email: "", password: "") {
+#     token } }   which itself needs no header.
+# The demo's are in .sluice/demo.json. Press play.
+{
+  sessions(
+    limit: 5
+    order_by: { submitted_at: desc }
+  ) {
+    id
+    status
+    submitted_at
+    flow {
+      slug
+    }
+  }
+}
+`
 
 /** Hands a request whose body is already read to Yoga, and its answer back, stopping with the client. */
 async function passOn(
