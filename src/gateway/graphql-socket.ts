@@ -8,9 +8,10 @@ import { CloseCode, makeServer, type Server as ProtocolServer } from 'graphql-ws
 import { type WebSocket, WebSocketServer } from 'ws'
 import type { Authenticator } from '../access/authenticate.ts'
 import type { Principal } from '../access/principal.ts'
-import { accessEnded, type Revocations } from '../access/revocations.ts'
+import type { Revocations } from '../access/revocations.ts'
 import { SluiceError } from '../errors.ts'
 import type { Log } from '../log.ts'
+import { onAccessEnd } from './access-end.ts'
 import type { Caller, Engine } from './engine.ts'
 import { executionResults } from './execution-results.ts'
 import { toGraphQLError } from './graphql-errors.ts'
@@ -73,8 +74,7 @@ export function openGraphQLSocket(options: GraphQLSocketOptions): { close(): Pro
         const principal = await authenticator.authenticate(headerOf('authorization', context.connectionParams, extra))
         checkRequestedRole(headerOf('x-hasura-role', context.connectionParams, extra), principal)
         extra.principal = principal
-        closeAtExpiry(extra)
-        closeOnRevocation(extra, revocations)
+        closeAtAccessEnd(extra, revocations)
         return true
       } catch (error) {
         if (!(error instanceof SluiceError)) throw error
@@ -218,22 +218,10 @@ function headerOf(
   return typeof given === 'string' ? given : undefined
 }
 
-/** The longest delay of a Node timer; a token that lives longer is looked at again then. */
-const longestTimer = 2 ** 31 - 1
-
-function closeAtExpiry({ socket, principal }: Extra): void {
-  if (!principal?.expiresAt) return
-  const timer = setTimeout(
-    () => socket.close(CloseCode.Forbidden, 'The access token has ended; connect again with a new one.'),
-    Math.min(principal.expiresAt.getTime() - Date.now(), longestTimer),
-  )
-  socket.once('close', () => clearTimeout(timer))
-}
-
-function closeOnRevocation({ socket, principal }: Extra, revocations: Revocations): void {
+function closeAtAccessEnd({ socket, principal }: Extra, revocations: Revocations): void {
   if (!principal) return
-  const stop = revocations.onRevoked(principal.id, () =>
-    socket.close(CloseCode.Forbidden, accessEnded().message.slice(0, 120)),
+  const stop = onAccessEnd(principal, revocations, ({ message }) =>
+    socket.close(CloseCode.Forbidden, message.slice(0, 120)),
   )
   socket.once('close', stop)
 }

@@ -6,9 +6,10 @@
 import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import type { Principal } from '../access/principal.ts'
-import { accessEnded, type Revocations } from '../access/revocations.ts'
-import { SluiceError } from '../errors.ts'
+import type { Revocations } from '../access/revocations.ts'
+import type { SluiceError } from '../errors.ts'
 import type { Log } from '../log.ts'
+import { onAccessEnd } from './access-end.ts'
 import { toGraphQLError } from './graphql-errors.ts'
 
 /** A comment now and then, so that proxies do not take the connection for dead. */
@@ -38,10 +39,7 @@ export async function replyEvents(
     ending ??= error
     void results.return()
   }
-  const stopWaiting = revocations.onRevoked(principal.id, () => end(accessEnded()))
-  const expiry = principal.expiresAt
-    ? setTimeout(() => end(tokenEnded()), Math.min(principal.expiresAt.getTime() - Date.now(), 2 ** 31 - 1))
-    : undefined
+  const stopWaiting = onAccessEnd(principal, revocations, end)
   const heartbeat = setInterval(() => response.write(':\n\n'), heartbeatMs)
   response.on('close', () => end(null))
   try {
@@ -54,7 +52,6 @@ export async function replyEvents(
     sendErrors(response, error, log, requestId)
   } finally {
     clearInterval(heartbeat)
-    clearTimeout(expiry)
     stopWaiting()
     response.end('event: complete\ndata:\n\n')
   }
@@ -64,10 +61,6 @@ function sendErrors(response: ServerResponse, error: unknown, log: Log, requestI
   const causes: readonly unknown[] = error instanceof AggregateError ? error.errors : [error]
   const errors = causes.map((cause) => toGraphQLError(cause, log, requestId))
   response.write(`event: next\ndata: ${JSON.stringify({ errors })}\n\n`)
-}
-
-function tokenEnded(): SluiceError {
-  return new SluiceError('UNAUTHENTICATED', 'The access token has ended; connect again with a new one.')
 }
 
 async function drained(response: ServerResponse): Promise<void> {
