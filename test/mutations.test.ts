@@ -702,7 +702,7 @@ describe('across teams', () => {
         object: { integration_id: randomUUID(), name: 'nobody', url: 'https://hooks.example' },
       },
     )
-    expect(refused).toMatchObject({ code: 'VALIDATION_FAILED', message: expect.stringContaining('does not exist') })
+    expect(refused).toMatchObject({ code: 'CONFLICT', message: expect.stringContaining('does not exist') })
   })
 
   it('a filter over related rows does not look into what may not be read', async () => {

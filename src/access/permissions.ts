@@ -61,6 +61,11 @@ export interface Exposure {
 const everything: ReadPermission = { rows: {}, columns: '*' }
 const ownTeams = { team_id: { _in: 'x-hasura-team-ids' } }
 const ofOwnTeams: ReadPermission = { rows: ownTeams, columns: '*' }
+const ofOwnTeamsOrPlatform: ReadPermission = {
+  rows: { _or: [ownTeams, { team_id: { _is_null: true } }] },
+  columns: '*',
+}
+const ownPerson = { user_id: { _eq: 'x-hasura-user-id' } }
 const people = (permission: ReadPermission) => ({ admin: everything, editor: permission, viewer: permission })
 
 /** By their team; `team_id` itself is taken from the integration. */
@@ -243,6 +248,22 @@ export const exposures: Readonly<Record<string, Exposure>> = {
       consumer: { rows: { ...ownTeams, session: grantedSession }, columns: '*' },
     },
   },
+  session_revisions: {
+    hidden: ['content_hash'],
+    retrieval: { columns: ['data'], session: 'session_id' },
+    read: {
+      admin: everything,
+      editor: { rows: { session: ownTeams }, columns: '*' },
+      viewer: {
+        rows: { session: ownTeams },
+        columns: ['id', 'session_id', 'revision', 'author_kind', 'author_id', 'created_at'],
+      },
+      consumer: {
+        rows: { session: grantedSession },
+        columns: ['id', 'session_id', 'revision', 'payment_id', 'config', 'data', 'schema_url', 'created_at'],
+      },
+    },
+  },
   session_grants: {
     read: {
       ...people(ofOwnTeams),
@@ -271,7 +292,12 @@ export const exposures: Readonly<Record<string, Exposure>> = {
       },
     },
   },
+  file_uploads: {
+    hidden: ['object_key'],
+    read: { ...people(ofOwnTeams), source: ofOwnTeams },
+  },
   webhooks: {
+    hidden: ['sealed_headers'],
     read: {
       ...people(ofOwnTeams),
       consumer: {
@@ -356,6 +382,12 @@ export const exposures: Readonly<Record<string, Exposure>> = {
       },
     },
   },
+  operational_events: {
+    read: people(ofOwnTeams),
+  },
+  replays: {
+    read: people(ofOwnTeams),
+  },
   connectors: {
     hidden: ['bundle'],
     read: people({ rows: { status: { _eq: 'approved' } }, columns: '*' }),
@@ -365,6 +397,29 @@ export const exposures: Readonly<Record<string, Exposure>> = {
   },
   api_credentials: {
     read: people(ofOwnTeams),
+  },
+  api_secrets: {
+    hidden: ['hash'],
+    read: people({ rows: { credential: ownTeams }, columns: '*' }),
+  },
+  sign_ins: {
+    hidden: ['refresh_hash', 'previous_refresh_hash'],
+    read: {
+      admin: everything,
+      editor: { rows: ownPerson, columns: '*' },
+      viewer: { rows: ownPerson, columns: '*' },
+    },
+  },
+  invitations: {
+    hidden: ['token_hash'],
+    read: { admin: everything, editor: ofOwnTeams },
+  },
+  payload_schemas: {
+    read: {
+      ...people(ofOwnTeamsOrPlatform),
+      consumer: ofOwnTeamsOrPlatform,
+      source: ofOwnTeamsOrPlatform,
+    },
   },
   audit_entries: {
     read: people(ofOwnTeams),

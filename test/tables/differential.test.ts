@@ -66,7 +66,11 @@ function principalOf(role: Role): Principal {
     teamId: null,
     integrationId: integration,
     expiresAt: null,
-    variables: { 'x-hasura-team-ids': ids('teams').slice(0, 5), 'x-hasura-integration-id': integration },
+    variables: {
+      'x-hasura-team-ids': ids('teams').slice(0, 5),
+      'x-hasura-integration-id': integration,
+      'x-hasura-user-id': ids('users')[0] ?? null,
+    },
   }
 }
 

@@ -104,12 +104,17 @@ export async function fillTables(
       ...row,
       ...(table.primaryKey[0] === 'id' ? { id: keys[number] } : {}),
       ...(table.columns.has('position') ? { position: `p${String(number).padStart(4, '0')}` } : {}),
-      // A delivery has one target: a webhook or a connection.
-      ...(table.name === 'deliveries'
+      // A delivery has one target, a webhook or a connection, and tells of one thing.
+      ...(['deliveries', 'replays', 'operational_events'].includes(table.name)
         ? {
             [number % 2 === 0 ? 'webhook_id' : 'connection_id']: null,
             [number % 2 === 0 ? 'connection_id' : 'webhook_id']: keys[number],
           }
+        : {}),
+      ...(table.name === 'deliveries'
+        ? number % 3 === 0
+          ? { event_id: null, session_id: null, operational_event_id: keys[number] }
+          : { event_id: keys[number], session_id: keys[number], operational_event_id: null }
         : {}),
     }))
     const client = await pool.connect()
