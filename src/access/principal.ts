@@ -17,6 +17,14 @@ export interface Principal {
   readonly integrationId: string | null
   /** When the token ends; a socket is closed then. */
   readonly expiresAt: Date | null
+  /** When the token was made, to the second. */
+  readonly issuedAt?: Date | null
+  /** The token's `jti`; in revoked_tokens it opens nothing more. */
+  readonly tokenId?: string | null
+  /** The sign-in that the token comes from; its id in revoked_tokens ends all of its tokens. */
+  readonly signInId?: string | null
+  /** What `x-hasura-role` may choose instead of `role`, each with its own session variables. */
+  readonly otherRoles?: Readonly<Partial<Record<Role, SessionVariables>>> | undefined
 }
 
 /** Who has not said who they are: sees no table, may sign in. */

@@ -7,7 +7,8 @@ import { randomUUID } from 'node:crypto'
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, type JWK, jwtVerify, SignJWT } from 'jose'
 import { type Database, inTransaction } from '../database/database.ts'
 import { SluiceError } from '../errors.ts'
-import { type Principal, type Role, roles } from './principal.ts'
+import { claimsOf, principalOf, type TokenPayload } from './claims.ts'
+import type { Principal } from './principal.ts'
 import type { Sealer } from './seal.ts'
 
 export interface Tokens {
@@ -26,7 +27,6 @@ export interface TokensOptions {
   readonly seconds: number
 }
 
-const namespace = 'https://hasura.io/jwt/claims'
 /** Tokens whose signature was checked; about 1 KB each. */
 const rememberedMost = 10_000
 const sealPurpose = 'token-signing-key'
@@ -47,18 +47,7 @@ export async function createTokens({ database, sealer, issuer, seconds }: Tokens
     jwks: { keys: stored.map((key) => key.public_jwk) },
 
     async issue(principal) {
-      const token = await new SignJWT({
-        client_id: principal.id,
-        jti: randomUUID(),
-        kind: principal.kind,
-        team: principal.teamId,
-        integration: principal.integrationId,
-        [namespace]: {
-          'x-hasura-default-role': principal.role,
-          'x-hasura-allowed-roles': [principal.role],
-          ...principal.variables,
-        },
-      })
+      const token = await new SignJWT({ ...claimsOf(principal), jti: randomUUID() })
         .setProtectedHeader({ alg: 'EdDSA', typ: 'at+jwt', kid: newest.kid })
         .setIssuer(issuer)
         .setAudience(issuer)
@@ -83,7 +72,7 @@ export async function createTokens({ database, sealer, issuer, seconds }: Tokens
           },
           { issuer, audience: issuer, algorithms: ['EdDSA'], typ: 'at+jwt' },
         )
-        const principal = principalOf(payload as unknown as Claims)
+        const principal = principalOf(payload as unknown as TokenPayload)
         if (verified.size >= rememberedMost) verified.delete(verified.keys().next().value as string)
         verified.set(token, principal)
         return principal
@@ -98,29 +87,6 @@ export async function createTokens({ database, sealer, issuer, seconds }: Tokens
         )
       }
     },
-  }
-}
-
-interface Claims {
-  sub: string
-  exp: number
-  kind: Principal['kind']
-  team: string | null
-  integration: string | null
-  [namespace]: Record<string, string | string[] | null>
-}
-
-function principalOf(claims: Claims): Principal {
-  const { 'x-hasura-default-role': role, 'x-hasura-allowed-roles': _, ...variables } = claims[namespace]
-  if (!roles.includes(role as Role)) throw new Error('unknown role')
-  return {
-    kind: claims.kind,
-    id: claims.sub,
-    role: role as Role,
-    teamId: claims.team,
-    integrationId: claims.integration,
-    expiresAt: new Date(claims.exp * 1000),
-    variables,
   }
 }
 
