@@ -34,6 +34,8 @@ const schema = z.object({
   GATEWAY_PORT: port.default(4000),
   /** Where clients reach the gateway; the issuer of its tokens. */
   PUBLIC_URL: z.url().optional(),
+  /** Whose X-Forwarded-For is believed: how many proxies stand before the gateway, or their addresses as CIDRs. */
+  TRUST_PROXY: z.string().default('0'),
   /** Largest request body in bytes. */
   MAX_BODY_BYTES: bytes.default(5 * 1024 * 1024),
   /** Who may ask for the GraphQL schema: everybody, nobody, or people and not machines. */
@@ -60,6 +62,8 @@ const schema = z.object({
   RETENTION_AFTER_RETRIEVAL_DAYS: days.default(5),
   /** Life of an access token, in seconds. */
   TOKEN_SECONDS: z.coerce.number().int().min(30).max(86_400).default(900),
+  /** Days after which a new key signs access tokens. */
+  TOKEN_KEY_DAYS: days.default(90),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
 })
 
