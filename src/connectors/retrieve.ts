@@ -7,7 +7,7 @@ export interface RetrievalRequest {
   readonly session_id: string
   readonly delivery_id: string
   readonly attempt: number
-  /** Days that the grant still lasts after its first retrieval. */
+  /** Days that the grant still lasts after its first retrieval, where the team has not set its own. */
   readonly retentionAfterRetrievalDays: number
 }
 
@@ -106,7 +106,7 @@ with wanted as (
      and g.revoked_at is null and g.expires_at > now() and s.purged_at is null and s.data is not null
 ), retrieved as (
   update session_grants g
-     set first_retrieved_at = now(), expires_at = least(g.expires_at, now() + make_interval(secs => $5 * 86400))
+     set first_retrieved_at = now(), expires_at = least(g.expires_at, now() + retention_after_retrieval(g.team_id, $5))
     from granted
    where g.id = granted.id and granted.is_first and g.first_retrieved_at is null
 ), audited as (

@@ -22,7 +22,7 @@ export interface Statement {
 export interface SelectContext {
   readonly view: RoleView
   readonly principal: Principal
-  /** Days that a grant lives on after its first retrieval. */
+  /** Days that a grant lives on after its first retrieval, where the team has not set its own. */
   readonly retentionAfterRetrievalDays: number
   /** For the audit entry. */
   readonly request: { readonly id: string; readonly address: string | null; readonly operation: string }
@@ -83,7 +83,7 @@ retrieved as (
 clock as (
   update session_grants g
      set first_retrieved_at = now(),
-         expires_at = least(g.expires_at, now() + make_interval(secs => ${writer.value(retentionAfterRetrievalDays * 86_400, 'float8')}))
+         expires_at = least(g.expires_at, now() + retention_after_retrieval(g.team_id, ${writer.value(retentionAfterRetrievalDays, 'float8')}))
     from retrieved
    where g.session_id = retrieved.id and g.integration_id = ${integration} and g.first_retrieved_at is null
 ),
