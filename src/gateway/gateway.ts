@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { createAudit } from '../access/audit.ts'
 import { createAuthenticator } from '../access/authenticate.ts'
 import { createCredentialVerifier } from '../access/credentials.ts'
 import { verifyPassword } from '../access/people.ts'
@@ -30,7 +31,7 @@ import { createTokenEndpoint } from './oauth.ts'
 import { Operations } from './operation.ts'
 import { replyGraphQLError, replyJson } from './reply.ts'
 import { requestPath } from './request-path.ts'
-import { createRoleSchemas } from './role-schemas.ts'
+import { type Actions, createRoleSchemas } from './role-schemas.ts'
 import { readTrustedDocuments } from './trusted-documents.ts'
 import { createWriteRules } from './write-rules.ts'
 
@@ -49,6 +50,7 @@ export interface Gateway {
 
 /** @throws SluiceError CONFIGURATION when the port is taken. */
 export async function startGateway({ config, database, sealer, log }: GatewayOptions): Promise<Gateway> {
+  const audit = createAudit({ pool: database.pool, log })
   const feed = await openChangeFeed({ pool: database.pool, log })
   const notifier = createNotifier({ pool: database.pool, channels: [changesChannel, deliveriesChannel], log })
   const evaluator = createEvaluator({ pool: database.pool })
@@ -72,7 +74,7 @@ export async function startGateway({ config, database, sealer, log }: GatewayOpt
     mutations,
     retentionAfterRetrievalDays: config.RETENTION_AFTER_RETRIEVAL_DAYS,
   })
-  const schemas = createRoleSchemas({
+  const actions: Actions = {
     sessions: {
       async submit(object, { principal }) {
         const result = await submitSession(object, { database, principal, retentionDays: config.RETENTION_DAYS })
@@ -88,7 +90,8 @@ export async function startGateway({ config, database, sealer, log }: GatewayOpt
         return { token, expires_in: expiresIn, role: principal.role }
       },
     },
-  })
+  }
+  const schemas = createRoleSchemas(actions, audit)
   const shared = {
     schemas,
     operations: new Operations({
@@ -159,6 +162,7 @@ export async function startGateway({ config, database, sealer, log }: GatewayOpt
       clearTimeout(patience)
       await feed.close()
       await notifier.close()
+      await audit.close()
     },
   }
 }

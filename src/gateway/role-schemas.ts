@@ -1,5 +1,6 @@
 /** The GraphQL schema of each role: what a role cannot use is not in it. */
 import { type GraphQLSchema, lexicographicSortSchema, printSchema } from 'graphql'
+import type { Audit } from '../access/audit.ts'
 import type { Role } from '../access/principal.ts'
 import { addSessionActions, type SessionActions } from '../sessions/schema.ts'
 import { createBuilder } from '../tables/builder.ts'
@@ -7,6 +8,7 @@ import { type Model, readModel } from '../tables/model.ts'
 import { type RoleView, roleView } from '../tables/role-view.ts'
 import { addTables } from '../tables/schema.ts'
 import { addWebhookActions, type WebhookActions } from '../webhooks/schema.ts'
+import { auditActions } from './audit-actions.ts'
 import { addPeopleActions, type PeopleActions } from './people-schema.ts'
 
 export interface RoleSchema {
@@ -22,21 +24,25 @@ export interface Actions {
 
 export type RoleSchemas = (role: Role) => RoleSchema
 
-/** Schemas are built when a role first asks, and kept. */
-export function createRoleSchemas(actions: Actions): RoleSchemas {
+/**
+ * Schemas are built when a role first asks, and kept.
+ *
+ * @param audit where actions are recorded; without it, for printing only, nowhere
+ */
+export function createRoleSchemas(actions: Actions, audit: Audit | null = null): RoleSchemas {
   const model = readModel()
   const made = new Map<Role, RoleSchema>()
   return (role) => {
     let schema = made.get(role)
     if (!schema) {
-      schema = buildRoleSchema(model, role, actions)
+      schema = buildRoleSchema(model, role, actions, audit)
       made.set(role, schema)
     }
     return schema
   }
 }
 
-function buildRoleSchema(model: Model, role: Role, actions: Actions): RoleSchema {
+function buildRoleSchema(model: Model, role: Role, actions: Actions, audit: Audit | null): RoleSchema {
   const builder = createBuilder()
   const view = roleView(model, role)
   builder.queryType({})
@@ -46,7 +52,8 @@ function buildRoleSchema(model: Model, role: Role, actions: Actions): RoleSchema
   addSessionActions(builder, role, actions.sessions)
   addWebhookActions(builder, role, actions.webhooks)
   addPeopleActions(builder, actions.people)
-  return { schema: builder.toSchema({ sortSchema: false }), view }
+  const schema = builder.toSchema({ sortSchema: false })
+  return { schema: audit ? auditActions(schema, view, audit) : schema, view }
 }
 
 /** The schema of a role as SDL, sorted, for snapshots and for `schema.graphql`. */
