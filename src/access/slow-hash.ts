@@ -1,0 +1,58 @@
+/**
+ * argon2id, at most so many at once. A run costs 8 ms and 19 MiB on a thread of
+ * libuv's pool, which has four, shared with files and DNS: two run, some wait, and
+ * who comes then is asked to come back. So a flood of wrong secrets fills a short
+ * queue and nothing else.
+ */
+import argon2 from 'argon2'
+import { SluiceError } from '../errors.ts'
+
+/** OWASP's minimum for argon2id: 19 MiB, two passes. */
+export const argonOptions = { type: argon2.argon2id, memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const
+
+export interface SlowHash {
+  /**
+   * Whether `plain` is what `hash` was made of.
+   *
+   * @throws SluiceError UNAVAILABLE with `details.retry_after_seconds` when too many wait.
+   */
+  verify(hash: string, plain: string): Promise<boolean>
+}
+
+export interface SlowHashOptions {
+  /** Runs at once. @default 2: leaves half of libuv's threads to files and DNS */
+  readonly concurrent?: number
+  /** Waiting beside them. @default 100: half a second's wait */
+  readonly waiting?: number
+}
+
+export function createSlowHash({ concurrent = 2, waiting: most = 100 }: SlowHashOptions = {}): SlowHash {
+  const waiting: (() => void)[] = []
+  let running = 0
+  return {
+    async verify(hash, plain) {
+      if (running >= concurrent) {
+        if (waiting.length >= most) throw overloaded()
+        await new Promise<void>((resolve) => waiting.push(resolve))
+      } else {
+        running += 1
+      }
+      try {
+        return await argon2.verify(hash, plain)
+      } finally {
+        // Its place goes to who waits longest.
+        const next = waiting.shift()
+        if (next) next()
+        else running -= 1
+      }
+    },
+  }
+}
+
+function overloaded(): SluiceError {
+  return new SluiceError(
+    'UNAVAILABLE',
+    'Too many secrets are being checked at this moment. Try again in a second; a token from POST /oauth/token needs no such check.',
+    { details: { limit: 'secret_checks', retry_after_seconds: 1 } },
+  )
+}
