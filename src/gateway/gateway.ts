@@ -66,7 +66,7 @@ export async function startGateway({ config, database, sealer, log }: GatewayOpt
     notifier.notify()
   }
   const webhooks = { rules: { allow: config.EGRESS_ALLOW }, validatePattern: parsePattern }
-  const mutations = createMutations({ database, rules: createWriteRules({ sealer, webhooks }), committed })
+  const mutations = createMutations({ database, rules: createWriteRules({ sealer, webhooks }), audit, committed })
   const engine = createEngine({
     database,
     liveQueries,

@@ -5,6 +5,7 @@
  * where the first of them stands.
  */
 import { GraphQLError, type GraphQLResolveInfo } from 'graphql'
+import type { Audit } from '../access/audit.ts'
 import type { Database } from '../database/database.ts'
 import { messageOf, SluiceError } from '../errors.ts'
 import { MutationFailure } from '../tables/mutation.ts'
@@ -13,6 +14,8 @@ import { type MutationResult, runMutation } from '../tables/mutation-run.ts'
 import type { PlanInput } from '../tables/plan.ts'
 import { type SelectContext, selectStatement } from '../tables/select.ts'
 import type { WriteRules } from '../tables/write-rules.ts'
+import { failureOf } from './audit-actions.ts'
+import { auditWrite } from './audit-writes.ts'
 import type { Caller } from './engine.ts'
 
 export interface Mutations {
@@ -25,24 +28,40 @@ export interface Mutations {
 export interface MutationsOptions {
   readonly database: Database
   readonly rules: WriteRules
+  readonly audit: Audit
   /** Called after a commit that changed rows. */
   readonly committed: () => void
 }
 
-export function createMutations({ database, rules, committed }: MutationsOptions): Mutations {
+export function createMutations({ database, rules, audit, committed }: MutationsOptions): Mutations {
   const started = new WeakMap<Caller, Promise<MutationResult>>()
 
   const run = async ({ writes }: MutationPlan, context: SelectContext): Promise<MutationResult> => {
     const { view, principal } = context
-    const result = await runMutation(writes, {
-      pool: database.pool,
-      view,
-      principal,
-      rules,
-      select: (root) => selectStatement([root], context),
-    })
-    if (result.changed) committed()
-    return result
+    try {
+      const result = await runMutation(writes, {
+        pool: database.pool,
+        view,
+        principal,
+        rules,
+        select: (root) => selectStatement([root], context),
+        written: (client, rows) => auditWrite(audit, client, rows, context),
+      })
+      if (result.changed) committed()
+      return result
+    } catch (error) {
+      auditFailure(error, writes, context)
+      throw error
+    }
+  }
+
+  /** Nothing was written, so this is beside any transaction. */
+  const auditFailure = (error: unknown, writes: MutationPlan['writes'], { principal, request }: SelectContext) => {
+    const { key, cause } = error instanceof MutationFailure ? error : { key: undefined, cause: error }
+    const { code, outcome } = failureOf(cause)
+    const write = writes.find((one) => one.key === key)
+    const operation = write ? `${write.kind} ${write.table.table.name}` : 'mutation'
+    audit.refused({ principal, operation, outcome, address: request.address, request_id: request.id, detail: { code } })
   }
 
   return {

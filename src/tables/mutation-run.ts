@@ -8,6 +8,7 @@ import type { Principal } from '../access/principal.ts'
 import { clientError } from '../database/client-errors.ts'
 import { inTransaction } from '../database/database.ts'
 import { SluiceError } from '../errors.ts'
+import type { Table } from './model.ts'
 import {
   type DeleteWrite,
   type InsertWrite,
@@ -41,6 +42,15 @@ export interface MutationRun {
   readonly rules: WriteRules
   /** The statement that reads one root field as the caller may. */
   readonly select: (root: Root) => WriteStatement
+  /** Called within the transaction for rows that were written; for rows that go, before they do. */
+  readonly written?: (client: pg.ClientBase, rows: WrittenRows) => Promise<void>
+}
+
+/** What one write did to which rows. */
+export interface WrittenRows {
+  readonly table: Table
+  readonly kind: Write['kind']
+  readonly keys: readonly unknown[]
 }
 
 export interface MutationResult {
@@ -179,6 +189,7 @@ class Runner {
       rows.filter(({ inserted }) => inserted).map(({ key }) => key),
     )
     await this.#applyRules(write, 'afterUpdate', updated)
+    await this.#tell(write, keys)
     return this.#answer(write, keys)
   }
 
@@ -190,6 +201,7 @@ class Runner {
       const keys = rows.map(({ key }) => key)
       await this.#checkWritten(write, keys, [write.permission.check], update.path)
       await this.#applyRules(write, 'afterUpdate', keys, update.path)
+      await this.#tell(write, keys)
       answers.push(await this.#answer(write, keys))
     }
     return write.many ? `[${answers.join(',')}]` : (answers[0] as string)
@@ -197,11 +209,12 @@ class Runner {
 
   /** What is returned of deleted rows is read before they go. */
   async #delete(write: DeleteWrite): Promise<string> {
-    if (!returnsRows(write.output)) {
+    if (!returnsRows(write.output) && !this.#run.written) {
       return this.#answer(write, keysOf(await this.#query(deleteStatement(write, this.#sql))))
     }
     const keys = keysOf(await this.#query(lockStatement(write, this.#sql)))
     const answer = await this.#answer(write, keys)
+    await this.#tell(write, keys)
     if (keys.length > 0) await this.#query(deleteByKeys(write.table.table, keys))
     return answer
   }
@@ -228,6 +241,10 @@ class Runner {
     const rows = await this.#query<WrittenRow>(rowsByKeys(table, keys))
     const { principal } = this.#run
     await placed(path, () => rule(rows, { principal, client: this.#client }))
+  }
+
+  async #tell({ table: { table }, kind }: Write, keys: readonly unknown[]): Promise<void> {
+    if (keys.length > 0) await this.#run.written?.(this.#client, { table, kind, keys })
   }
 
   /** The JSON text of the root field, for the rows with these keys. */
@@ -312,7 +329,9 @@ function refusal(
       { path },
     )
   }
-  const pairs = writes.agree.map((pair) => pair.map(({ relation, column }) => `${relation}.${column}`).join(' and '))
+  const pairs = writes.agree.map(([left, right]) =>
+    [left, right].map(({ relation, column }) => `${relation}.${column}`).join(' and '),
+  )
   return new SluiceError('VALIDATION_FAILED', `${path}: ${pairs.join('; ')} must be the same in ${table.name}.`, {
     path,
   })

@@ -16,9 +16,11 @@ export interface VisibleTable {
   readonly aggregate: boolean
   /** The most rows one list returns. */
   readonly limit: number
-  /** Columns whose reading is a retrieval for this role; empty for people. */
+  /** Columns whose reading is audited, whoever reads. */
+  readonly audited: ReadonlySet<string>
+  /** Columns whose reading is a retrieval for this role, which starts a clock; empty for people. */
   readonly retrieval: ReadonlySet<string>
-  /** The column with the session's id, where `retrieval` has any. */
+  /** The column with the session's id, where `audited` has any. */
   readonly sessionColumn: string
   readonly writes: TableWrites
 }
@@ -57,6 +59,7 @@ export function roleView(model: Model, role: Role): RoleView {
       }),
       aggregate: permission.aggregate ?? true,
       limit: permission.limit ?? defaultRowLimit,
+      audited: new Set(exposure.retrieval?.columns),
       retrieval: new Set(role === 'consumer' ? exposure.retrieval?.columns : []),
       sessionColumn: exposure.retrieval?.session ?? 'id',
       writes: tableWrites({

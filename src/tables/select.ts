@@ -1,8 +1,9 @@
 /**
  * Queries to SQL. However many root fields an operation has and however deep it
  * goes, it becomes one statement that returns the operation's `data` as JSON
- * text. Where a consumer reads a session's data, the same statement writes the
- * audit entry and starts the retention clock: no data leaves without its row.
+ * text. Where a session's data is read, the same statement writes the audit
+ * entry and, for an integration, starts the retention clock: no data leaves
+ * without its row.
  */
 import type { Principal } from '../access/principal.ts'
 import type { Relation, Table } from './model.ts'
@@ -70,29 +71,35 @@ export function streamStatement(root: StreamRoot, step: StreamStep, context: Sel
 
 /**
  * Wraps an answer whose `sessions` lists the ids of the sessions it hands over:
- * their grants' short clock starts at the first time, and the audit entry is
- * written, in the statement that returns the data.
+ * an integration's grants' short clock starts at the first time, and the audit
+ * entry is written, in the statement that returns the data. A credential reads
+ * for its team; people, and integrations of no team, for the team of each session.
  */
 function retrievalStatement(answer: string, writer: SqlWriter, context: SelectContext, columns = 'data'): string {
-  const { principal, request, retentionAfterRetrievalDays } = context
+  const { principal, request, retentionAfterRetrievalDays, view } = context
   const integration = writer.value(principal.integrationId, 'uuid')
-  return `with answer as materialized (${answer}),
-retrieved as (
-  select distinct id::uuid as id from answer, unnest(string_to_array(answer.sessions, ',')) as id
-),
+  const clock = () => `
 clock as (
   update session_grants g
      set first_retrieved_at = now(),
          expires_at = least(g.expires_at, now() + retention_after_retrieval(g.team_id, ${writer.value(retentionAfterRetrievalDays, 'float8')}))
     from retrieved
    where g.session_id = retrieved.id and g.integration_id = ${integration} and g.first_retrieved_at is null
-),
+),`
+  return `with answer as materialized (${answer}),
+retrieved as (
+  select distinct id::uuid as id from answer, unnest(string_to_array(answer.sessions, ',')) as id
+),${view.role === 'consumer' ? clock() : ''}
 entry as (
-  insert into audit_entries (team_id, integration_id, actor_kind, actor_id, operation, outcome, session_ids, address, request_id)
-  select ${writer.value(principal.teamId, 'uuid')}, ${integration}, ${writer.value(principal.kind, 'text')},
-         ${writer.value(principal.id, 'text')}, ${writer.value(request.operation, 'text')}, 'granted', ids,
+  insert into audit_entries (team_id, integration_id, actor_kind, actor_id, role, operation, outcome, session_ids, address, request_id)
+  select team_id, ${integration}, ${writer.value(principal.kind, 'text')},
+         ${writer.value(principal.id, 'text')}, ${writer.value(view.role, 'text')}, ${writer.value(request.operation, 'text')}, 'granted', ids,
          ${writer.value(request.address, 'text')}, ${writer.value(request.id, 'text')}
-    from (select array_agg(id) as ids from retrieved) handed where ids is not null
+    from (
+      select coalesce(${writer.value(principal.teamId, 'uuid')}, (select s.team_id from sessions s where s.id = retrieved.id)) as team_id,
+             array_agg(id) as ids
+        from retrieved group by 1
+    ) handed
 )
 select ${columns} from answer`
 }
@@ -267,7 +274,7 @@ class Select {
           return [field.key, literal(field.value)]
         case 'column':
           columns.add(field.column)
-          if (rows.from.retrieval.has(field.column)) {
+          if (rows.from.audited.has(field.column)) {
             columns.add(rows.from.sessionColumn)
             sessions.add(`${alias}.${name(rows.from.sessionColumn)}`)
           }
