@@ -53,18 +53,18 @@ export interface Exposure {
   readonly write?: Partial<Record<Role, WritePermission>>
   /**
    * Columns of related rows, as `relation.column`, that must be equal in every
-   * row that is written, whoever writes it.
+   * row that is written, whoever writes it. With `or null`, a row whose second
+   * one is null agrees too.
    */
-  readonly agree?: readonly (readonly [string, string])[]
+  readonly agree?: readonly (readonly [string, string, 'or null'?])[]
 }
 
 const everything: ReadPermission = { rows: {}, columns: '*' }
 const ownTeams = { team_id: { _in: 'x-hasura-team-ids' } }
 const ofOwnTeams: ReadPermission = { rows: ownTeams, columns: '*' }
-const ofOwnTeamsOrPlatform: ReadPermission = {
-  rows: { _or: [ownTeams, { team_id: { _is_null: true } }] },
-  columns: '*',
-}
+/** Of the caller's teams, or the platform's, which every team may use. */
+const ownTeamsOrPlatform = { _or: [ownTeams, { team_id: { _is_null: true } }] }
+const ofOwnTeamsOrPlatform: ReadPermission = { rows: ownTeamsOrPlatform, columns: '*' }
 const ownPerson = { user_id: { _eq: 'x-hasura-user-id' } }
 const people = (permission: ReadPermission) => ({ admin: everything, editor: permission, viewer: permission })
 
@@ -73,8 +73,9 @@ const integrationTeam = { relation: 'integration', column: 'team_id' }
 const touched: Presets = { updated_at: 'now()' }
 
 /** What editors set of webhooks and connections. */
-const webhookColumns = ['name', 'url', 'config', 'pattern', 'enabled', 'concurrency', 'timeout_ms']
-const connectionColumns = ['name', 'config', 'pattern', 'enabled', 'concurrency', 'timeout_ms']
+const targetColumns = ['events', 'ordered', 'rate_per_second', 'enabled', 'concurrency', 'timeout_ms']
+const webhookColumns = ['name', 'url', 'config', 'pattern', 'headers', 'signatures', ...targetColumns]
+const connectionColumns = ['name', 'config', 'pattern', ...targetColumns]
 
 /** Deleting what sessions belong to would delete them, and leave their files and raw sources without an owner. */
 const withoutSessions = { _not: { sessions: {} } }
@@ -86,8 +87,10 @@ const ownIntegration = { integration_id: { _eq: 'x-hasura-integration-id' } }
 
 /**
  * A session is open to a consumer only through a live grant of its own integration. That it is the integration's
- * team's follows from that (a flow and its destinations are of one team); said here as well, it lets Postgres use the
- * indexes by team and live queries be found by it: a list of 20 among 100,000 sessions reads 0.6 k pages and not 4 k.
+ * team's follows from that (a flow and its destinations are of one team, or the platform's); said here as well, it lets
+ * Postgres use the indexes by team and live queries be found by it: a list of 20 among 100,000 sessions reads 0.6 k pages
+ * and not 4 k. A credential of the platform that serves every team carries no list that a new team would miss
+ * (`every-team.ts`): for it, `ownTeams` says nothing, and the grant alone decides.
  */
 const liveGrant = { ...ownIntegration, revoked_at: { _is_null: true }, expires_at: { _gt: 'now()' } }
 const grantedSession = { ...ownTeams, status: { _eq: 'submitted' }, grants: liveGrant }
@@ -97,7 +100,17 @@ export const exposures: Readonly<Record<string, Exposure>> = {
   teams: {
     read: {
       ...people({ rows: { id: { _in: 'x-hasura-team-ids' } }, columns: '*' }),
-      consumer: { rows: { integrations: { id: { _eq: 'x-hasura-integration-id' } } }, columns: ['id', 'slug', 'name'] },
+      consumer: {
+        rows: {
+          id: { _in: 'x-hasura-team-ids' },
+          _or: [
+            { integrations: { id: { _eq: 'x-hasura-integration-id' } } },
+            { flows: { destinations: ownIntegration } },
+            { session_grants: ownIntegration },
+          ],
+        },
+        columns: ['id', 'slug', 'name'],
+      },
       source: { rows: { id: { _in: 'x-hasura-team-ids' } }, columns: ['id', 'slug', 'name'] },
     },
     write: {
@@ -135,7 +148,7 @@ export const exposures: Readonly<Record<string, Exposure>> = {
     read: {
       ...people(ofOwnTeams),
       consumer: {
-        rows: { _or: [{ destinations: ownIntegration }, { sessions: grantedSession }] },
+        rows: { ...ownTeams, _or: [{ destinations: ownIntegration }, { sessions: grantedSession }] },
         columns: ['id', 'team_id', 'slug', 'name', 'schema_url'],
       },
       source: { rows: ownTeams, columns: ['id', 'team_id', 'slug', 'name', 'schema_url'] },
@@ -154,26 +167,26 @@ export const exposures: Readonly<Record<string, Exposure>> = {
   },
   integrations: {
     read: {
-      ...people(ofOwnTeams),
+      ...people(ofOwnTeamsOrPlatform),
       consumer: {
         rows: { id: { _eq: 'x-hasura-integration-id' } },
-        columns: ['id', 'team_id', 'slug', 'name', 'status'],
+        columns: ['id', 'team_id', 'slug', 'name', 'description', 'status'],
       },
     },
     write: {
       admin: {
-        insert: { columns: ['team_id', 'slug', 'name', 'status'], check: {} },
-        update: { rows: {}, columns: ['slug', 'name', 'status'] },
+        insert: { columns: ['team_id', 'slug', 'name', 'description', 'status'], check: {} },
+        update: { rows: {}, columns: ['slug', 'name', 'description', 'status'] },
         delete: { rows: {} },
       },
       editor: {
-        insert: { columns: ['team_id', 'slug', 'name', 'status'], check: ownTeams },
-        update: { rows: ownTeams, columns: ['name', 'status'] },
+        insert: { columns: ['team_id', 'slug', 'name', 'description', 'status'], check: ownTeams },
+        update: { rows: ownTeams, columns: ['name', 'description', 'status'] },
       },
     },
   },
   destinations: {
-    agree: [['flow.team_id', 'integration.team_id']],
+    agree: [['flow.team_id', 'integration.team_id', 'or null']],
     read: people({ rows: { flow: ownTeams }, columns: '*' }),
     write: {
       admin: {
@@ -184,9 +197,9 @@ export const exposures: Readonly<Record<string, Exposure>> = {
       editor: {
         insert: {
           columns: ['flow_id', 'integration_id', 'config'],
-          check: { flow: ownTeams, integration: ownTeams },
+          check: { flow: ownTeams, integration: ownTeamsOrPlatform },
         },
-        update: { rows: { flow: ownTeams, integration: ownTeams }, columns: ['config'] },
+        update: { rows: { flow: ownTeams, integration: ownTeamsOrPlatform }, columns: ['config'] },
         delete: { rows: { flow: ownTeams } },
       },
     },
@@ -268,7 +281,7 @@ export const exposures: Readonly<Record<string, Exposure>> = {
     read: {
       ...people(ofOwnTeams),
       consumer: {
-        rows: ownIntegration,
+        rows: { ...ownTeams, ...ownIntegration },
         columns: [
           'id',
           'session_id',
@@ -345,7 +358,7 @@ export const exposures: Readonly<Record<string, Exposure>> = {
     read: {
       ...people(ofOwnTeams),
       consumer: {
-        rows: ownIntegration,
+        rows: { ...ownTeams, ...ownIntegration },
         columns: [
           'id',
           'event_id',
@@ -364,9 +377,12 @@ export const exposures: Readonly<Record<string, Exposure>> = {
   },
   delivery_attempts: {
     read: {
-      ...people({ rows: { delivery: ownTeams }, columns: '*' }),
+      // What a platform's receiver is and answers is the platform's; its team sees how the delivery fares.
+      admin: everything,
+      editor: { rows: { delivery: { ...ownTeams, integration: ownTeams } }, columns: '*' },
+      viewer: { rows: { delivery: { ...ownTeams, integration: ownTeams } }, columns: '*' },
       consumer: {
-        rows: { delivery: ownIntegration },
+        rows: { delivery: { ...ownTeams, ...ownIntegration } },
         columns: [
           'id',
           'delivery_id',

@@ -4,6 +4,7 @@
  * it is joined by, so that `sessions_by_pk(id: X) { deliveries { … } }` depends
  * on the deliveries of X and not on all.
  */
+import { everyTeam } from '../access/every-team.ts'
 import type { SessionVariables } from '../access/principal.ts'
 import type { Model, Relation } from '../tables/model.ts'
 import type { Predicate } from '../tables/predicate.ts'
@@ -111,7 +112,11 @@ class Walk {
       case 'compare': {
         const { operand } = predicate
         if (operand.kind !== 'variable') return predicate
-        return { ...predicate, operand: { kind: 'value', value: this.#variables[operand.name] ?? null } }
+        const value = this.#variables[operand.name] ?? null
+        if (predicate.operator === '_in' && value === everyTeam) {
+          return { ...predicate, operator: '_is_null', operand: { kind: 'value', value: false } }
+        }
+        return { ...predicate, operand: { kind: 'value', value } }
       }
       default:
         return predicate

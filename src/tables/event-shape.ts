@@ -1,5 +1,38 @@
 /** What webhook and connection patterns speak of: the event's own words. */
+import { z } from 'zod'
 import { type Predicate, parsePredicate, type Shape } from './predicate.ts'
+
+/** What can happen to a session. */
+export const sessionEventTypes = ['session.submitted', 'session.updated', 'session.expiring', 'session.purged'] as const
+
+/** What can happen to a target, told to whoever wants to hear it. */
+export const operationalEventTypes = [
+  'webhook.failing',
+  'webhook.disabled',
+  'webhook.recovered',
+  'delivery.exhausted',
+] as const
+
+export const eventTypes = [...sessionEventTypes, ...operationalEventTypes] as const
+
+/** What a target hears of when nobody said otherwise. */
+export const defaultEvents: readonly string[] = ['session.submitted']
+
+/** The `events` of a webhook or connection: each type once, at least one. */
+export const eventList = z
+  .array(z.enum(eventTypes, { message: `may hold ${eventTypes.join(', ')}` }))
+  .min(1, { message: 'must name at least one type of event; to hear nothing, disable it' })
+  .refine((types) => new Set(types).size === types.length, { message: 'names a type of event twice' })
+
+/** Strictly in order, and at most so many deliveries a second; null is unlimited. */
+export const deliverySettings = {
+  ordered: z.boolean(),
+  rate_per_second: z
+    .number()
+    .min(0.01, { message: 'may be 0.01 to 1000 a second, or null for no limit' })
+    .max(1000, { message: 'may be 0.01 to 1000 a second, or null for no limit' })
+    .nullable(),
+}
 
 export const eventShape: Shape = {
   name: 'an event',
@@ -22,6 +55,9 @@ export interface EventVariables {
   readonly config: Readonly<Record<string, unknown>>
 }
 
+/** The path at which a pattern stands in error messages and explanations. */
+export const patternPath = 'pattern'
+
 /**
  * A webhook's or connection's pattern.
  *
@@ -32,5 +68,5 @@ export interface EventVariables {
  * @example parsePattern({ team: { _eq: 'camden' }, config: { _contains: { region: 'north' } } })
  */
 export function parsePattern(pattern: unknown): Predicate {
-  return parsePredicate(pattern, eventShape, { path: 'pattern', inMemory: true })
+  return parsePredicate(pattern, eventShape, { path: patternPath, inMemory: true })
 }

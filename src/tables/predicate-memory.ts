@@ -1,4 +1,5 @@
 /** Boolean expressions over a row held in memory, with SQL's three-valued logic. */
+import { everyTeam } from '../access/every-team.ts'
 import type { SessionVariables } from '../access/principal.ts'
 import { type ColumnType, enumValues } from './model.ts'
 import { type CountTest, type Operator, operators, type Predicate } from './predicate.ts'
@@ -121,6 +122,7 @@ function compare({ operator, operand, type, list, cast }: Compare, left: unknown
         ? (context.now ?? new Date())
         : context.variables?.[operand.name]
   if (operator === '_is_null') return isNull === right
+  if (operator === '_in' && operand.kind === 'variable' && right === everyTeam) return !isNull
   // What the caller does not have equals nothing and differs from nothing.
   if (right === null || right === undefined) return null
   if (list) return isNull ? null : compareArrays(operator, left as unknown[], right as unknown[], type)

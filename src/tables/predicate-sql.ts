@@ -1,4 +1,5 @@
 /** Boolean expressions to SQL. */
+import { everyTeam } from '../access/every-team.ts'
 import type { SessionVariables } from '../access/principal.ts'
 import { SluiceError } from '../errors.ts'
 import type { Column, ColumnType, Model, Table } from './model.ts'
@@ -116,6 +117,8 @@ function compareToSql(
     return operandValue(operand, context) === true ? `${left} is null` : `${left} is not null`
   if (operand.kind === 'now') return `${left} ${infix[operator]} now()`
   const right = operandValue(operand, context)
+  // The caller's list stands for all that there are, also those that come later.
+  if (operator === '_in' && operand.kind === 'variable' && right === everyTeam) return `${left} is not null`
   // A session variable the caller does not have opens nothing, under NOT neither.
   if (right === null || right === undefined) return 'null::boolean'
   if (column.list) {

@@ -5,6 +5,7 @@
  * becomes part of the key, and so do which variables are null.
  */
 import type { OperationDefinitionNode } from 'graphql'
+import { everyTeam } from '../access/every-team.ts'
 import type { Principal, SessionVariables } from '../access/principal.ts'
 import { type PlanInput, planOperation } from './plan.ts'
 import { type SelectContext, type Statement, selectStatement } from './select.ts'
@@ -66,9 +67,15 @@ function keyOf({ fixed }: Family, { variables, sentVariables }: PlanInput, { pri
     // As it was sent, because the order of an order_by's keys is the order of sorting.
     return fixed.has(name) ? [name, value, sentVariables?.[name]] : name
   })
-  const forms = Object.entries(principal.variables).map(([name, value]) => [name, value === null, isSingle(value)])
+  const forms = Object.entries(principal.variables).map(([name, value]) => [
+    name,
+    isConstant(value) ? value : isSingle(value),
+  ])
   return JSON.stringify([values, forms])
 }
+
+/** What shapes the text by itself. */
+const isConstant = (value: unknown): value is null | typeof everyTeam => value === null || value === everyTeam
 
 /** A list of one, such as the only team of most callers, compiles to an equality. */
 const isSingle = (value: unknown): value is readonly [unknown] => Array.isArray(value) && value.length === 1
@@ -89,8 +96,8 @@ function contextWithSlots(context: SelectContext): SelectContext {
   const variables = Object.fromEntries(
     Object.entries(principal.variables).map(([name, value]) => [
       name,
-      value === null
-        ? null
+      isConstant(value)
+        ? value
         : isSingle(value)
           ? [slot((source) => source.principal.variables[name]?.[0])]
           : slot((source) => source.principal.variables[name]),

@@ -216,11 +216,16 @@ class WriteSql {
     return this.#related(preset, table, (here) => this.cell(table.columns.get(here) as Column, row[here]))
   }
 
-  /** Both columns of each pair are equal. */
+  /** Both columns of each pair are equal, or the second is null where that agrees. */
   agreement(agree: readonly Agreement[], table: Table, alias: string): string {
     if (agree.length === 0) return 'true'
     const side = (related: RelatedColumn) => this.#related(related, table, (here) => `${alias}.${name(here)}`)
-    return agree.map(([left, right]) => `${side(left)} = ${side(right)}`).join(' and ')
+    return agree
+      .map(([left, right, orNull]) => {
+        const same = `${side(left)} = ${side(right)}`
+        return orNull ? `(${same} or ${side(right)} is null)` : same
+      })
+      .join(' and ')
   }
 
   #related({ relation, column }: RelatedColumn, table: Table, here: (column: string) => string): string {

@@ -28,12 +28,13 @@ export interface RelatedColumn {
   readonly relation: string
   readonly column: string
 }
-export type Agreement = readonly [RelatedColumn, RelatedColumn]
+/** Null in the second agrees with everything where it says so. */
+export type Agreement = readonly [RelatedColumn, RelatedColumn, 'or null'?]
 
 export interface WriteViewInput {
   readonly table: Table
   readonly permission: WritePermission | undefined
-  readonly agree: readonly (readonly [string, string])[]
+  readonly agree: readonly (readonly [string, string, 'or null'?])[]
   /** Reads a boolean expression of the declaration. */
   readonly parse: (rows: object) => Predicate
 }
@@ -48,7 +49,7 @@ export function tableWrites({ table, permission = {}, agree, parse }: WriteViewI
   if (Object.keys(permission).length > 0) keyOf(table)
   const { insert, update } = permission
   const writes: TableWrites = {
-    agree: agree.map(([left, right]): Agreement => [relatedColumn(left), relatedColumn(right)]),
+    agree: agree.map(([left, right, orNull]): Agreement => [relatedColumn(left), relatedColumn(right), orNull]),
     ...(insert && {
       insert: {
         columns: writable(insert.columns),
@@ -95,7 +96,7 @@ function requireKnownColumns(table: Table, { check, columns, presets }: InsertVi
     for (const [here] of table.relations.get(relation)?.on ?? []) named.add(here)
   }
   visit(check)
-  for (const { relation } of agree.flat()) addRelation(relation)
+  for (const [left, right] of agree) for (const { relation } of [left, right]) addRelation(relation)
   for (const name of named) {
     if (!columns.has(name) && !presets.has(name)) {
       throw new Error(`permissions.ts checks ${table.name}.${name} of new rows, which its inserter cannot set.`)

@@ -4,7 +4,7 @@ import { type Egress, EgressError, type EgressResponse } from '../egress/egress.
 import { SluiceError } from '../errors.ts'
 import { eventBody } from './event-body.ts'
 import { sign } from './signing.ts'
-import { createTargetReader, type TargetReaderOptions, type WebhookTarget } from './target.ts'
+import { createTargetReader, type Live, type TargetReaderOptions, type WebhookTarget } from './target.ts'
 
 export interface WebhookCarrierOptions extends TargetReaderOptions {
   readonly egress: Egress
@@ -26,7 +26,9 @@ export function createWebhookCarrier({ pool, sealer, egress }: WebhookCarrierOpt
     async deliver(delivery, { signal }) {
       const target = await readTarget(delivery.target_id, delivery.target_version)
       const { body, headers } = messageOf(delivery, target, new Date())
-      const request = { method: 'POST', url: target.url, headers: masked(headers) }
+      const secretNames = new Set([...secretHeaders, ...Object.keys(target.secretHeaders)])
+      const request = { method: 'POST', url: target.url, headers: masked(headers, secretNames) }
+      const told = (message: string) => (target.isPlatform ? withoutAddress(message, target.url) : message)
       try {
         const response = await egress.request({
           method: 'POST',
@@ -44,7 +46,7 @@ export function createWebhookCarrier({ pool, sealer, egress }: WebhookCarrierOpt
         return {
           outcome: 'failed',
           error_class: error.errorClass,
-          error_message: error.message,
+          error_message: told(error.message),
           resolved_address: error.address,
           phases: error.phases,
           request,
@@ -56,24 +58,42 @@ export function createWebhookCarrier({ pool, sealer, egress }: WebhookCarrierOpt
 
 /** The exact bytes that are sent are those that are signed. */
 function messageOf(delivery: LeasedDelivery, target: WebhookTarget, at: Date) {
-  const keys = target.keys.filter(({ expires_at }) => expires_at === null || expires_at > at).map(({ key }) => key)
-  if (keys.length === 0) {
-    throw new SluiceError('CONFIGURATION', 'The webhook has no signing secret that is still valid. Make a new one.')
+  const keys = liveAt(target.keys, at)
+  const privateKeys = liveAt(target.privateKeys, at)
+  if (keys.length + privateKeys.length === 0) {
+    throw new SluiceError('CONFIGURATION', 'The webhook has no signing key that is still valid. Make a new secret.')
   }
   const body = JSON.stringify(eventBody(delivery.event, target.config))
   const headers = {
-    'content-type': 'application/json',
     'user-agent': 'Sluice-Webhooks/1',
-    ...sign({ id: delivery.id, at, body, keys }),
+    ...target.headers,
+    ...target.secretHeaders,
+    'content-type': 'application/json',
+    ...sign({ id: delivery.id, at, body, keys, privateKeys }),
   }
   return { body, headers }
 }
+
+function liveAt<Key>(keys: readonly Live<Key>[], at: Date): readonly Key[] {
+  return keys.filter(({ expires_at }) => expires_at === null || expires_at > at).map(({ key }) => key)
+}
+
+/**
+ * A failure in words that every team may read: a platform's receiver is named by
+ * neither host nor address. An admin finds both in the attempt.
+ */
+function withoutAddress(message: string, url: string): string {
+  const host = new URL(url).hostname.replace(/^\[|\]$/g, '')
+  return message.replaceAll(host, 'the receiver').replaceAll(anyAddress, 'its address')
+}
+
+const anyAddress = /\b\d{1,3}(?:\.\d{1,3}){3}\b|\[?(?:[0-9a-f]{0,4}:){2,7}[0-9a-f]{0,4}(?:%\w+)?\]?/gi
 
 function reportOf({ status, headers, body, address, phases }: EgressResponse): AttemptReport {
   const seen = {
     status_code: status,
     resolved_address: address,
-    response: { headers: masked(headers) },
+    response: { headers: masked(headers, secretHeaders) },
     response_body: body.toString('utf8'),
     phases,
   }
@@ -111,8 +131,8 @@ export function retryAfterOf(header: string | undefined, now: Date): number | un
 
 const secretHeaders = new Set(['authorization', 'webhook-signature', 'cookie', 'set-cookie', 'www-authenticate'])
 
-function masked(headers: Readonly<Record<string, string>>): Record<string, string> {
+function masked(headers: Readonly<Record<string, string>>, secret: ReadonlySet<string>): Record<string, string> {
   return Object.fromEntries(
-    Object.entries(headers).map(([name, value]) => [name, secretHeaders.has(name) ? '[masked]' : value]),
+    Object.entries(headers).map(([name, value]) => [name, secret.has(name) ? '[masked]' : value]),
   )
 }

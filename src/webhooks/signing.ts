@@ -1,10 +1,13 @@
 /**
- * Standard Webhooks 1.0.0, symmetric signatures (`v1`):
+ * Standard Webhooks 1.0.0, symmetric (`v1`, HMAC-SHA256) and asymmetric (`v1a`, Ed25519) signatures:
  * https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
  * Any of its libraries verifies what is signed here.
  */
-import { createHmac, randomBytes } from 'node:crypto'
+import { createHmac, type KeyObject, randomBytes, sign as signWithKey } from 'node:crypto'
 import { SluiceError } from '../errors.ts'
+
+export const signatureKinds = ['v1', 'v1a'] as const
+export type SignatureKind = (typeof signatureKinds)[number]
 
 /** A fresh secret: `whsec_` and 32 random bytes in base64. The specification allows 24 to 64. */
 export function newSigningSecret(): string {
@@ -34,8 +37,10 @@ export interface SignedMessage {
   readonly at: Date
   /** Exactly what is sent as the body. */
   readonly body: string
-  /** Every live key signs: while a secret is being replaced, old and new verify. */
-  readonly keys: readonly Buffer[]
+  /** Every live key signs: while a secret is being replaced, old and new verify. For `v1`. */
+  readonly keys?: readonly Buffer[]
+  /** Private Ed25519 keys, for `v1a`; every live one signs too. */
+  readonly privateKeys?: readonly KeyObject[]
 }
 
 /** Type alias, not interface, so that it is a plain record of headers. */
@@ -52,9 +57,12 @@ export type SignatureHeaders = {
  * @example
  * sign({ id: 'msg_1', at: new Date(), body: '{"a":1}', keys: [readSigningSecret(secret)] })
  */
-export function sign({ id, at, body, keys }: SignedMessage): SignatureHeaders {
+export function sign({ id, at, body, keys = [], privateKeys = [] }: SignedMessage): SignatureHeaders {
   const timestamp = String(Math.floor(at.getTime() / 1000))
-  const content = `${id}.${timestamp}.${body}`
-  const signatures = keys.map((key) => `v1,${createHmac('sha256', key).update(content).digest('base64')}`)
+  const content = Buffer.from(`${id}.${timestamp}.${body}`)
+  const signatures = [
+    ...keys.map((key) => `v1,${createHmac('sha256', key).update(content).digest('base64')}`),
+    ...privateKeys.map((key) => `v1a,${signWithKey(null, content, key).toString('base64')}`),
+  ]
   return { 'webhook-id': id, 'webhook-timestamp': timestamp, 'webhook-signature': signatures.join(' ') }
 }

@@ -4,8 +4,10 @@ import type { Sealer } from '../access/seal.ts'
 import type { Database } from '../database/database.ts'
 import { Prisma, type Webhook } from '../database/generated/prisma/client.ts'
 import { SluiceError } from '../errors.ts'
+import { defaultEvents, deliverySettings, eventList } from '../tables/event-shape.ts'
+import { checkHeaders, sealHeaders, type WebhookHeaders } from './headers.ts'
 import { sealWebhookSecret } from './secrets.ts'
-import { newSigningSecret, readSigningSecret } from './signing.ts'
+import { newSigningSecret, readSigningSecret, signatureKinds } from './signing.ts'
 import { checkWebhookUrl, type UrlRules } from './url.ts'
 
 export interface WebhookParts {
@@ -22,6 +24,11 @@ const jsonObject = z.record(z.string(), z.json()).refine((value) => JSON.stringi
   message: `may be ${mostJsonBytes} bytes of JSON at most`,
 })
 
+const signatureList = z
+  .array(z.enum(signatureKinds, { message: `may hold ${signatureKinds.join(' and ')}` }))
+  .min(1, { message: 'must name v1, v1a or both' })
+  .refine((kinds) => new Set(kinds).size === kinds.length, { message: 'names a kind twice' })
+
 /** What can be set. `concurrency` is requests at once; `timeout_ms` is for a whole attempt. */
 const settings = z.strictObject({
   name: z.string().trim().min(1).max(200),
@@ -32,12 +39,19 @@ const settings = z.strictObject({
   enabled: z.boolean().default(true),
   concurrency: z.int().min(1).max(64).default(8),
   timeout_ms: z.int().min(1000).max(30_000).default(20_000),
+  events: eventList.default(() => [...defaultEvents] as z.output<typeof eventList>),
+  headers: z.record(z.string(), z.unknown()).default({}),
+  ordered: deliverySettings.ordered.default(false),
+  rate_per_second: deliverySettings.rate_per_second.default(null),
+  signatures: signatureList.default(['v1']),
 })
 
 const newWebhook = settings.extend({
   integration_id: z.uuid(),
   /** One that the receiver already has; without it, one is made. */
   secret: z.string().optional(),
+  /** Sent, and never shown. */
+  secret_headers: z.record(z.string(), z.unknown()).optional(),
 })
 
 export type NewWebhook = z.input<typeof newWebhook>
@@ -51,6 +65,11 @@ const changedWebhook = z.strictObject({
   enabled: z.boolean().optional(),
   concurrency: settings.shape.concurrency.unwrap().optional(),
   timeout_ms: settings.shape.timeout_ms.unwrap().optional(),
+  events: eventList.optional(),
+  headers: settings.shape.headers.unwrap().optional(),
+  ordered: deliverySettings.ordered.optional(),
+  rate_per_second: deliverySettings.rate_per_second.optional(),
+  signatures: signatureList.optional(),
 })
 
 export type WebhookChange = z.input<typeof changedWebhook>
@@ -64,22 +83,31 @@ export type WebhookRules = Pick<WebhookParts, 'rules' | 'validatePattern'>
  * @throws SluiceError VALIDATION_FAILED for each rule.
  */
 export async function checkNewWebhook(parts: WebhookRules, input: unknown) {
-  const { secret, ...given } = parsed(newWebhook, input)
+  const { secret, secret_headers = {}, ...given } = parsed(newWebhook, input)
   if (secret !== undefined) readSigningSecret(secret)
-  return { ...(await checkedSettings(parts, given)), secret }
+  const secretHeaders = checkHeaders(secret_headers, 'secret_headers')
+  const checked = await checkedSettings(parts, given)
+  requireDistinct(checked.headers, secretHeaders)
+  return { ...checked, secret, secretHeaders }
 }
 
 /**
- * What a change sets. A new URL, or enabling, gives a webhook that had failed or
- * had been switched off a fresh start.
+ * What a change sets. That a new URL, or enabling, gives a webhook which had
+ * failed a fresh start, is seen to by triggers of the table.
  *
  * @throws SluiceError VALIDATION_FAILED for each rule.
  */
 export async function checkWebhookChange(parts: WebhookRules, input: unknown) {
-  const given = parsed(changedWebhook, input)
-  const checked = await checkedSettings(parts, given)
-  const isFresh = given.url !== undefined || given.enabled === true
-  return isFresh ? { ...checked, state: 'active' as const, state_reason: null, consecutive_failures: 0 } : checked
+  return checkedSettings(parts, parsed(changedWebhook, input))
+}
+
+/** @throws SluiceError VALIDATION_FAILED when a header is both shown and secret. */
+export function requireDistinct(headers: object, secretHeaders: object): void {
+  const twice = Object.keys(secretHeaders).find((name) => Object.hasOwn(headers, name))
+  if (twice === undefined) return
+  throw new SluiceError('VALIDATION_FAILED', `secret_headers.${twice} is among headers too; keep one of them.`, {
+    path: `secret_headers.${twice}`,
+  })
 }
 
 /**
@@ -89,8 +117,10 @@ export async function checkWebhookChange(parts: WebhookRules, input: unknown) {
  * @throws SluiceError VALIDATION_FAILED for each rule but those of its URL.
  */
 export function checkWebhookRow({ validatePattern }: WebhookRules, row: Readonly<Record<string, unknown>>): void {
-  const { pattern } = parsed(settings, Object.fromEntries(Object.keys(settings.shape).map((key) => [key, row[key]])))
+  const given = Object.fromEntries(Object.keys(settings.shape).map((key) => [key, row[key]]))
+  const { pattern, headers } = parsed(settings, given)
   validatePattern(pattern)
+  checkHeaders(headers, 'headers')
 }
 
 /**
@@ -106,7 +136,8 @@ export async function createWebhook(
   parts: WebhookParts,
   input: NewWebhook,
 ): Promise<{ readonly webhook: Webhook; readonly secret: string }> {
-  const { secret = newSigningSecret(), integration_id, ...checked } = await checkNewWebhook(parts, input)
+  const { secret = newSigningSecret(), secretHeaders, integration_id, ...checked } = await checkNewWebhook(parts, input)
+  const sealed = sealHeaders(parts.sealer, secretHeaders)
   const { prisma } = parts.database
   const integration = await prisma.integration.findUnique({ where: { id: integration_id } })
   if (!integration) {
@@ -117,6 +148,7 @@ export async function createWebhook(
       ...checked,
       integration_id,
       team_id: integration.team_id,
+      sealed_headers: sealed && new Uint8Array(sealed),
       secrets: { create: { sealed: new Uint8Array(sealWebhookSecret(parts.sealer, secret)) } },
     },
   })
@@ -145,12 +177,15 @@ export function setWebhookEnabled(parts: WebhookParts, id: string, enabled: bool
   return updateWebhook(parts, id, { enabled })
 }
 
-async function checkedSettings<T extends { readonly url?: string; readonly pattern?: unknown }>(
-  { rules, validatePattern }: WebhookRules,
-  given: T,
-): Promise<T> {
+async function checkedSettings<
+  T extends { readonly url?: string; readonly pattern?: unknown; readonly headers?: unknown },
+>({ rules, validatePattern }: WebhookRules, given: T): Promise<T & { readonly headers?: WebhookHeaders }> {
   if (given.pattern !== undefined) validatePattern(given.pattern)
-  return given.url === undefined ? given : { ...given, url: await checkWebhookUrl(given.url, rules) }
+  return {
+    ...given,
+    ...(given.headers !== undefined && { headers: checkHeaders(given.headers, 'headers') }),
+    ...(given.url !== undefined && { url: await checkWebhookUrl(given.url, rules) }),
+  }
 }
 
 function parsed<S extends z.ZodType>(schema: S, input: unknown): z.output<S> {
