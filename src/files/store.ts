@@ -1,6 +1,7 @@
 /** Files in S3-compatible storage, through the `minio` client; embedded and real storage take the same path. */
 import type { Readable } from 'node:stream'
-import { Client } from 'minio'
+import { create as contentDisposition } from 'content-disposition'
+import { Client, CopyDestinationOptions, CopySourceOptions } from 'minio'
 import { messageOf, SluiceError } from '../errors.ts'
 
 export interface StoredFile {
@@ -13,12 +14,22 @@ export interface StoredFile {
   readonly meta: Readonly<Record<string, string>>
 }
 
-export interface PutOptions {
-  /** Length of a stream in bytes. Without it the stream may be 64 MiB long at most. */
-  readonly size?: number
+export interface ContentOptions {
   /** @default application/octet-stream */
   readonly contentType?: string
+  /** The name under which whoever follows a link saves it (RFC 6266). */
+  readonly downloadAs?: string
+}
+
+export interface PutOptions extends ContentOptions {
   readonly meta?: Readonly<Record<string, string>>
+}
+
+export interface ListedFile {
+  readonly key: string
+  /** In bytes. */
+  readonly size: number
+  readonly modifiedAt: Date
 }
 
 /**
@@ -30,18 +41,28 @@ export interface FileStore {
   /** Makes the bucket when it is not there; safe when several processes do it at once. */
   ensureBucket(): Promise<void>
   /**
-   * Up to 64 MiB are held in memory and sent at once. What is longer goes in parts, which real S3 knows and the
-   * embedded one does not.
-   *
-   * @throws SluiceError TOO_LARGE for a longer stream without `size`.
+   * A stream may be of any length, which need not be known: beyond 5 MiB it goes in parts of that size, one at a time,
+   * so that no more than two parts are in memory, and the stream is read only as fast as the storage takes it. When the
+   * stream fails, nothing is stored, and its error is thrown.
    */
   put(key: string, body: Readable | Buffer, options?: PutOptions): Promise<{ readonly etag: string }>
   /** @throws SluiceError NOT_FOUND */
   get(key: string): Promise<Readable>
   stat(key: string): Promise<StoredFile | undefined>
+  /** Inside the storage; the copy's type and name are those given. @throws SluiceError NOT_FOUND */
+  copy(from: string, to: string, options?: ContentOptions): Promise<void>
+  /** Files whose keys begin with `prefix`, in pages of 1000. */
+  list(prefix: string): AsyncIterable<ListedFile>
   /** Does nothing when there is no such file. */
   remove(key: string): Promise<void>
-  /** A link that whoever holds it can read the file with, for `seconds`. */
+  /** 1000 with a request. */
+  removeAll(keys: readonly string[]): Promise<void>
+  /** @param prefix ends in `/`, so that it is not the beginning of another name. @returns how many were removed. */
+  removeUnder(prefix: string): Promise<number>
+  /**
+   * A link that whoever holds it can read the file with, for `seconds`. The answer says the type and the name that were
+   * stored with the file; `downloadAs` gives another name, in plain ASCII.
+   */
   presignedGet(key: string, seconds: number, options?: { readonly downloadAs?: string }): Promise<string>
   /** A link that whoever holds it can write the file with, for `seconds`. */
   presignedPut(key: string, seconds: number): Promise<string>
@@ -81,14 +102,17 @@ export function createFileStore(options: FileStoreOptions): FileStore {
         })
       })
     },
-    async put(key, body, { size, contentType = 'application/octet-stream', meta = {} } = {}) {
-      const headers = { ...meta, 'content-type': contentType }
-      const content = Buffer.isBuffer(body) || size !== undefined ? body : await collected(body)
-      const length = Buffer.isBuffer(content) ? content.length : size
-      return answered(async () => {
-        const { etag } = await client.putObject(bucket, checked(key), content, length, headers)
+    async put(key, body, { meta = {}, ...content } = {}) {
+      const headers = { ...meta, ...contentHeaders(content) }
+      const parts = partsOf(Buffer.isBuffer(body) ? [body] : body)
+      const first = await parts.next()
+      const second = first.done ? first : await parts.next()
+      if (second.done) {
+        const whole = first.done ? Buffer.alloc(0) : first.value
+        const { etag } = await answered(() => client.putObject(bucket, checked(key), whole, whole.length, headers))
         return { etag }
-      })
+      }
+      return putInParts(checked(key), headers, [first.value as Buffer, second.value], parts)
     },
     get: (key) => answered(() => client.getObject(bucket, checked(key)), key),
     async stat(key) {
@@ -101,14 +125,127 @@ export function createFileStore(options: FileStoreOptions): FileStore {
         throw error
       }
     },
+    async copy(from, to, content = {}) {
+      const source = new CopySourceOptions({ Bucket: bucket, Object: checked(from) })
+      const target = new CopyDestinationOptions({
+        Bucket: bucket,
+        Object: checked(to),
+        MetadataDirective: 'REPLACE',
+        Headers: contentHeaders(content),
+      })
+      await answered(() => client.copyObject(source, target), from)
+    },
+    list,
     async remove(key) {
       await answered(() => client.removeObject(bucket, checked(key)))
     },
+    removeAll,
+    async removeUnder(prefix) {
+      if (!/[^/]\/$/.test(prefix)) throw new SluiceError('BAD_REQUEST', `"${prefix}" is no prefix of file keys.`)
+      let removed = 0
+      let batch: string[] = []
+      const removeBatch = async () => {
+        await removeAll(batch)
+        removed += batch.length
+        batch = []
+      }
+      for await (const { key } of list(prefix)) if (batch.push(key) === batchSize) await removeBatch()
+      await removeBatch()
+      return removed
+    },
     presignedGet(key, seconds, { downloadAs } = {}) {
-      const answer = downloadAs ? { 'response-content-disposition': attachment(downloadAs) } : undefined
+      const answer = downloadAs ? { 'response-content-disposition': plainAttachment(downloadAs) } : undefined
       return linkClient.presignedGetObject(bucket, checked(key), seconds, answer)
     },
     presignedPut: (key, seconds) => linkClient.presignedPutObject(bucket, checked(key), seconds),
+  }
+
+  async function* list(prefix: string): AsyncGenerator<ListedFile> {
+    const found = await answered(async () => client.listObjectsV2(bucket, prefix, true))
+    try {
+      for await (const item of found) {
+        if (item.name) yield { key: item.name, size: item.size, modifiedAt: item.lastModified }
+      }
+    } catch (cause) {
+      throw unavailable(cause)
+    }
+  }
+
+  async function removeAll(keys: readonly string[]): Promise<void> {
+    if (keys.length === 0) return
+    const results = await answered(() => client.removeObjects(bucket, keys.map(checked)))
+    const failed = results.find((result) => result?.Error)?.Error
+    if (failed)
+      throw new SluiceError('UNAVAILABLE', `The file storage did not remove a file: ${failed.Code ?? failed.Message}.`)
+  }
+
+  async function putInParts(
+    key: string,
+    headers: Readonly<Record<string, string>>,
+    begun: readonly Buffer[],
+    rest: AsyncGenerator<Buffer>,
+  ): Promise<{ etag: string }> {
+    const uploadID = await answered(() => client.initiateNewMultipartUpload(bucket, key, headers))
+    const sent: { part: number; etag: string }[] = []
+    const send = async (payload: Buffer) => {
+      const part = sent.length + 1
+      const { etag } = await answered(() =>
+        client.uploadPart({ bucketName: bucket, objectName: key, uploadID, partNumber: part, headers: {} }, payload),
+      )
+      sent.push({ part, etag })
+    }
+    const finish = () => answered(() => client.completeMultipartUpload(bucket, key, uploadID, sent))
+    try {
+      for (const part of begun) await send(part)
+      for await (const part of rest) await send(part)
+      return { etag: (await finish()).etag }
+    } catch (error) {
+      await rest.return(undefined)
+      // The embedded S3 cannot abort, only finish; there the parts go by removing what they make.
+      await client
+        .abortMultipartUpload(bucket, key, uploadID)
+        .catch(async () => {
+          if (sent.length > 0) await finish()
+          await client.removeObject(bucket, key)
+        })
+        .catch(() => undefined)
+      throw error
+    }
+  }
+}
+
+/** The least that S3 takes for a part that is not the last. */
+const partBytes = 5 * 1024 * 1024
+/** The most that S3 removes with one request. */
+const batchSize = 1000
+
+/** Chunks put together to parts of `partBytes`. */
+async function* partsOf(chunks: Iterable<Buffer> | AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  let held: Buffer[] = []
+  let bytes = 0
+  for await (let chunk of chunks) {
+    while (bytes + chunk.length >= partBytes) {
+      const missing = partBytes - bytes
+      yield Buffer.concat([...held, chunk.subarray(0, missing)], partBytes)
+      chunk = chunk.subarray(missing)
+      held = []
+      bytes = 0
+    }
+    if (chunk.length > 0) {
+      held.push(chunk)
+      bytes += chunk.length
+    }
+  }
+  if (bytes > 0) yield Buffer.concat(held, bytes)
+}
+
+function contentHeaders({
+  contentType = 'application/octet-stream',
+  downloadAs,
+}: ContentOptions): Record<string, string> {
+  return {
+    'content-type': contentType,
+    ...(downloadAs ? { 'content-disposition': attachment(downloadAs) } : {}),
   }
 }
 
@@ -123,21 +260,7 @@ function clientOf(endpoint: string, { S3_REGION, S3_ACCESS_KEY, S3_SECRET_KEY }:
     // With a region given, the client never asks the server for it, so links cost no request.
     region: S3_REGION,
     pathStyle: true,
-    partSize: oneRequestBytes,
   })
-}
-
-const oneRequestBytes = 64 * 1024 * 1024
-
-async function collected(stream: Readable): Promise<Buffer> {
-  const chunks: Buffer[] = []
-  let bytes = 0
-  for await (const chunk of stream) {
-    bytes += chunk.length
-    if (bytes > oneRequestBytes) throw new SluiceError('TOO_LARGE', 'The file is larger than 64 MiB.')
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks)
 }
 
 /** A key with `..` could leave the bucket's folder in a storage that keeps plain files. */
@@ -157,13 +280,22 @@ async function answered<T>(call: () => Promise<T>, key = ''): Promise<T> {
     if (code === 'NoSuchKey' || code === 'NotFound') {
       throw new SluiceError('NOT_FOUND', `There is no file "${key}" any more.`, { cause })
     }
-    throw new SluiceError('UNAVAILABLE', `The file storage failed: ${code || messageOf(cause)}.`, { cause })
+    throw unavailable(cause)
   }
+}
+
+function unavailable(cause: unknown): SluiceError {
+  return new SluiceError('UNAVAILABLE', `The file storage failed: ${codeOf(cause) || messageOf(cause)}.`, { cause })
 }
 
 function codeOf(error: unknown): string {
   return error instanceof Error ? String((error as { code?: string }).code ?? '') : ''
 }
 
+const asciiName = (name: string) => name.replace(/[^A-Za-z0-9._ -]/g, '_')
+
+/** With the whole name (RFC 8187) beside a plain one; stored with the file, and so part of every answer. */
+const attachment = (name: string) => contentDisposition(name, { fallback: asciiName(name) })
+
 /** Plain ASCII: storages disagree on how `!'()*` in a query are signed, and then refuse the link. */
-const attachment = (name: string) => `attachment; filename="${name.replace(/[^A-Za-z0-9._ -]/g, '_')}"`
+const plainAttachment = (name: string) => `attachment; filename="${asciiName(name)}"`
