@@ -9,7 +9,7 @@ import net from 'node:net'
 import tls from 'node:tls'
 import { messageOf } from '../errors.ts'
 import type { AddressPolicy } from './addresses.ts'
-import { EgressError } from './errors.ts'
+import { EgressError, type EgressTls } from './errors.ts'
 
 /** Every address of a name, in the order in which they should be tried. */
 export type Resolve = (hostname: string) => Promise<readonly string[]>
@@ -36,6 +36,7 @@ export interface Dialled {
   readonly socket: net.Socket
   readonly address: string
   readonly phases: { readonly dns?: number; readonly connect: number; readonly tls?: number }
+  readonly tls?: EgressTls
 }
 
 /** Names answer with both families; IPv4 first, because a network without IPv6 routes is the more common defect. */
@@ -81,7 +82,8 @@ export async function dial(destination: Destination, options: DialOptions): Prom
 
   const tlsStart = performance.now()
   const secured = await secure(socket, hostname, options, { address, phases: { dns, connect } })
-  return { socket: secured, address, phases: { dns, connect, tls: performance.now() - tlsStart } }
+  const phases = { dns, connect, tls: performance.now() - tlsStart }
+  return { socket: secured, address, phases, tls: tlsFactsOf(secured) }
 }
 
 async function resolveWithin(hostname: string, resolve: Resolve, deadline: number): Promise<readonly string[]> {
@@ -186,6 +188,11 @@ function secure(
       () => secured.destroy(Object.assign(new Error('too slow'), { code: 'TIMEOUT' })),
       deadlines.tls,
     )
+    // Read before the certificate is judged, so that a refused one can be shown.
+    let facts: EgressTls | undefined
+    secured.prependOnceListener('secure', () => {
+      facts = tlsFactsOf(secured)
+    })
     secured.once('secureConnect', () => {
       clearTimeout(timeout)
       resolve(secured)
@@ -204,11 +211,29 @@ function secure(
               cause,
               address: known.address,
               phases,
+              tls: facts,
             }),
       )
     })
   })
 }
+
+/** Undefined for a socket that has ended. */
+function tlsFactsOf(socket: tls.TLSSocket): EgressTls | undefined {
+  const certificate = socket.getPeerX509Certificate()
+  const protocol = socket.getProtocol()
+  if (!certificate || !protocol) return undefined
+  return {
+    protocol,
+    cipher: socket.getCipher().standardName,
+    subject: onOneLine(certificate.subject),
+    issuer: onOneLine(certificate.issuer),
+    valid_to: certificate.validToDate.toISOString(),
+  }
+}
+
+/** Node writes a name with one attribute a line. The other side chose the text, so it is bounded. */
+const onOneLine = (name: string | undefined) => (name ?? '').replaceAll('\n', ', ').slice(0, 500)
 
 export function codeOf(error: unknown): string | undefined {
   const code = (error as { code?: unknown } | null)?.code

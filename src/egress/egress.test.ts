@@ -373,9 +373,21 @@ describe('over TLS', () => {
     expect(Object.keys(answer.phases)).toEqual(['dns', 'connect', 'tls', 'first_byte', 'total'])
     expect(names).toEqual(['receiver.test'])
 
+    const facts = {
+      protocol: 'TLSv1.3',
+      cipher: 'TLS_AES_256_GCM_SHA384',
+      subject: 'CN=receiver.test',
+      issuer: 'CN=receiver.test',
+      valid_to: '2126-10-29T00:17:37.000Z',
+    }
+    expect(answer.tls).toEqual(facts)
+    expect((await trusting.request({ url: `https://receiver.test:${port}/` })).tls).toEqual(facts)
+
+    // What was wrong with a certificate can be seen although it was refused.
     expect(await failure(open({ resolve }).request({ url: `https://receiver.test:${port}/` }))).toMatchObject({
       errorClass: 'tls',
       address: '127.0.0.1',
+      tls: facts,
     })
     expect(await failure(trusting.request({ url: `https://other.test:${port}/` }))).toMatchObject({ errorClass: 'tls' })
     expect(await failure(trusting.request({ url: `https://127.0.0.1:${port}/` }))).toMatchObject({ errorClass: 'tls' })

@@ -11,10 +11,10 @@ import { Agent, type Dispatcher } from 'undici'
 import { messageOf } from '../errors.ts'
 import { createAddressPolicy } from './addresses.ts'
 import { codeOf, type Dialled, dial, type Resolve, resolveBySystem } from './dial.ts'
-import { EgressError, type EgressPhases } from './errors.ts'
+import { EgressError, type EgressPhases, type EgressTls } from './errors.ts'
 
 export type { Resolve } from './dial.ts'
-export { EgressError, type EgressErrorClass, type EgressPhases } from './errors.ts'
+export { EgressError, type EgressErrorClass, type EgressPhases, type EgressTls } from './errors.ts'
 
 export interface EgressOptions {
   /** Networks that may be called although they are not public: CIDRs or addresses. Plain http is possible there. */
@@ -56,6 +56,8 @@ export interface EgressResponse {
   /** The address that was dialled. */
   readonly address: string
   readonly phases: EgressPhases
+  /** Of the connection that carried the call, kept ones too; absent over plain http. */
+  readonly tls?: EgressTls
 }
 
 export interface Egress {
@@ -301,6 +303,7 @@ class Call {
       truncated,
       address: this.#dialled?.address ?? '',
       phases: this.#phases(),
+      tls: this.#dialled?.tls,
     }
     // undici offers the connection again one turn later. Were the answer given out
     // before, a caller's next call would open a connection of its own.
@@ -339,6 +342,7 @@ class Call {
       cause,
       address: this.#dialled?.address,
       phases: this.#phases(),
+      tls: this.#dialled?.tls,
     })
   }
 }

@@ -13,11 +13,26 @@ export interface EgressPhases {
   readonly total?: number
 }
 
+/** What the other side showed when the connection was secured. */
+export interface EgressTls {
+  /** `TLSv1.3` or `TLSv1.2`. */
+  readonly protocol: string
+  /** In the words of the standard: `TLS_AES_256_GCM_SHA384`. */
+  readonly cipher: string
+  /** Of the certificate, on one line: `CN=example.com`. */
+  readonly subject: string
+  readonly issuer: string
+  /** ISO 8601; after it the certificate is worth nothing. */
+  readonly valid_to: string
+}
+
 export interface EgressErrorOptions {
   readonly cause?: unknown
   /** The address that was dialled, when it came so far. */
   readonly address?: string
   readonly phases?: EgressPhases
+  /** Of a connection that was secured, and of one that was not for its certificate. */
+  readonly tls?: EgressTls
 }
 
 /** A refusal is the caller's to mend (code BLOCKED); everything else is the other side's state (code UNAVAILABLE). */
@@ -25,12 +40,18 @@ export class EgressError extends SluiceError {
   readonly errorClass: EgressErrorClass
   readonly address: string | undefined
   readonly phases: EgressPhases
+  readonly tls: EgressTls | undefined
 
-  constructor(errorClass: EgressErrorClass, message: string, { cause, address, phases = {} }: EgressErrorOptions = {}) {
+  constructor(
+    errorClass: EgressErrorClass,
+    message: string,
+    { cause, address, phases = {}, tls }: EgressErrorOptions = {},
+  ) {
     const code: ErrorCode = errorClass === 'blocked' ? 'BLOCKED' : 'UNAVAILABLE'
     super(code, message, { cause, details: { error_class: errorClass } })
     this.errorClass = errorClass
     this.address = address
     this.phases = phases
+    this.tls = tls
   }
 }
