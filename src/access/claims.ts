@@ -25,6 +25,7 @@ export interface TokenClaims {
 export interface TokenPayload extends TokenClaims {
   readonly sub: string
   readonly exp: number
+  /** Seconds, with milliseconds. */
   readonly iat?: number
   readonly jti?: string
 }
@@ -65,7 +66,7 @@ export function principalOf(payload: TokenPayload): Principal {
     teamId: payload.team,
     integrationId: payload.integration,
     expiresAt: new Date(payload.exp * 1000),
-    issuedAt: payload.iat === undefined ? null : new Date(payload.iat * 1000),
+    issuedAt: payload.iat === undefined ? null : new Date(Math.round(payload.iat * 1000)),
     tokenId: payload.jti ?? null,
     signInId: payload.sid ?? null,
     otherRoles: payload.other_roles,

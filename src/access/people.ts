@@ -1,9 +1,11 @@
-/** People: e-mail and password, and the roles that their memberships give. */
-import argon2 from 'argon2'
-import type { Database } from '../database/database.ts'
+/** People: who they are, and the roles that their memberships give. */
+import type { PoolClient } from 'pg'
+import { z } from 'zod'
+import { type Database, inTransaction } from '../database/database.ts'
 import { SluiceError } from '../errors.ts'
-import { argonOptions } from './credentials.ts'
-import type { Principal, Role } from './principal.ts'
+import { everyTeam } from './every-team.ts'
+import { checkNewPassword, hashPassword, passwordMatches } from './password.ts'
+import type { Principal, Role, SessionVariables } from './principal.ts'
 
 export interface NewPerson {
   readonly email: string
@@ -13,17 +15,19 @@ export interface NewPerson {
   readonly memberships?: readonly { readonly teamId: string; readonly role: 'admin' | 'editor' | 'viewer' }[]
 }
 
+/** @throws SluiceError VALIDATION_FAILED for the address, the name or the password; CONFLICT when the address is known. */
 export async function createPerson({ prisma }: Database, person: NewPerson): Promise<{ id: string }> {
-  if (person.password.length < 10) {
-    throw new SluiceError('VALIDATION_FAILED', 'The password is too short: use at least 10 characters.', {
-      path: 'password',
-    })
+  const email = checkedEmail(person.email)
+  const name = checkedName(person.name)
+  await checkNewPassword(person.password, email)
+  if (await prisma.user.findUnique({ where: { email } })) {
+    throw new SluiceError('CONFLICT', `There is already a person with the address ${email}.`, { path: 'email' })
   }
   return prisma.user.create({
     data: {
-      email: person.email.trim().toLowerCase(),
-      name: person.name,
-      password_hash: await argon2.hash(person.password, argonOptions),
+      email,
+      name,
+      password_hash: await hashPassword(person.password),
       is_admin: person.isAdmin ?? false,
       memberships: { create: (person.memberships ?? []).map(({ teamId, role }) => ({ team_id: teamId, role })) },
     },
@@ -31,42 +35,105 @@ export async function createPerson({ prisma }: Database, person: NewPerson): Pro
   })
 }
 
-/** What nobody's password is measured against, so that an unknown address costs as much as a wrong password. */
-const nobody = argon2.hash('nobody has this password', argonOptions)
+/** Addresses are compared in lower case. @throws SluiceError VALIDATION_FAILED */
+export function checkedEmail(email: string): string {
+  const parsed = z.email().max(254).safeParse(email.trim().toLowerCase())
+  if (parsed.success) return parsed.data
+  throw new SluiceError('VALIDATION_FAILED', 'This is not an e-mail address.', { path: 'email' })
+}
 
-/**
- * The principal of an e-mail address and password.
- *
- * @throws SluiceError UNAUTHENTICATED; an unknown address and a wrong password look and cost the same.
- */
-export async function verifyPassword(database: Database, email: string, password: string): Promise<Principal> {
-  const user = await database.prisma.user.findUnique({ where: { email: email.trim().toLowerCase() } })
-  const right = await argon2.verify(user?.password_hash ?? (await nobody), password)
-  if (!user || !right || user.disabled_at || !user.password_hash) {
-    throw new SluiceError('UNAUTHENTICATED', 'The e-mail address or the password is wrong.')
-  }
-  return personPrincipal(database, user.id)
+/** @throws SluiceError VALIDATION_FAILED */
+export function checkedName(name: string): string {
+  const trimmed = name.trim()
+  // A line break would end a header of a mail that greets by name.
+  if (trimmed.length > 0 && trimmed.length <= 200 && !/\p{Cc}/u.test(trimmed)) return trimmed
+  throw new SluiceError('VALIDATION_FAILED', 'The name must have 1 to 200 characters, on one line.', { path: 'name' })
 }
 
 /**
- * A person as they stand now. A platform admin has the role admin; anyone else
- * the strongest role of their teams, over exactly the teams where they have it.
+ * The id of whoever has this address and password.
+ *
+ * @throws SluiceError UNAUTHENTICATED; an unknown address, a wrong password and a disabled person look and cost the same.
  */
-export async function personPrincipal(database: Database, userId: string): Promise<Principal> {
-  const user = await database.prisma.user.findUnique({ where: { id: userId }, include: { memberships: true } })
-  if (!user || user.disabled_at) throw new SluiceError('UNAUTHENTICATED', 'This person has no access any more.')
-  const editing = user.memberships
-    .filter((membership) => membership.role !== 'viewer')
-    .map((membership) => membership.team_id)
-  const viewing = user.memberships.map((membership) => membership.team_id)
-  const role: Role = user.is_admin ? 'admin' : editing.length > 0 ? 'editor' : 'viewer'
+export async function verifyPassword({ pool }: Database, email: string, password: string): Promise<string> {
+  const { rows } = await pool.query<{ id: string; password_hash: string | null; disabled: boolean }>(
+    'select id, password_hash, disabled_at is not null as disabled from users where email = $1',
+    [email.trim().toLowerCase()],
+  )
+  const [user] = rows
+  const right = await passwordMatches(user?.password_hash, password)
+  if (!user || !right || user.disabled) {
+    throw new SluiceError('UNAUTHENTICATED', 'The e-mail address or the password is wrong.')
+  }
+  return user.id
+}
+
+/** A person as a token will say it, as of now. */
+export function personPrincipal({ pool }: Database, userId: string): Promise<Principal> {
+  return inTransaction(pool, (client) => readPerson(client, userId))
+}
+
+/**
+ * The same within a transaction. Holds the person's row until it ends: a change of their roles waits for that, and
+ * then voids whatever was issued from this reading (see the migration `people`).
+ *
+ * @throws SluiceError UNAUTHENTICATED when they are gone or disabled.
+ */
+export async function readPerson(client: PoolClient, userId: string): Promise<Principal> {
+  const { rows } = await client.query<{ is_admin: boolean; disabled: boolean; now: Date }>(
+    'select is_admin, disabled_at is not null as disabled, clock_timestamp() as now from users where id = $1 for share',
+    [userId],
+  )
+  const [user] = rows
+  if (!user || user.disabled) throw new SluiceError('UNAUTHENTICATED', 'This person has no access any more.')
+  const memberships = await client.query<Membership>(
+    'select team_id, role from team_members where user_id = $1 order by team_id',
+    [userId],
+  )
+  return personOf({ id: userId, isAdmin: user.is_admin, memberships: memberships.rows, now: user.now })
+}
+
+export interface Membership {
+  readonly team_id: string
+  readonly role: 'admin' | 'editor' | 'viewer'
+}
+
+/**
+ * Roles of a person. The first that applies is theirs unless `x-hasura-role` asks for another:
+ *
+ * - `admin`, on the whole platform, for platform admins;
+ * - `editor`, over the teams in which they edit;
+ * - `viewer`, over all of their teams; who may edit a team may also look at it only.
+ *
+ * A platform admin may act as editor or viewer of every team, to see what those see.
+ */
+export function personOf({ id, isAdmin, memberships, now }: PersonFacts): Principal {
+  const over = (teams: typeof everyTeam | readonly Membership[]): SessionVariables => ({
+    'x-hasura-user-id': id,
+    'x-hasura-team-ids': teams === everyTeam ? everyTeam : teams.map(({ team_id }) => team_id),
+  })
+  const editing = memberships.filter(({ role }) => role !== 'viewer')
+  const choice: Partial<Record<Role, SessionVariables>> = isAdmin
+    ? { admin: over(editing), editor: over(everyTeam), viewer: over(everyTeam) }
+    : { ...(editing.length > 0 ? { editor: over(editing) } : {}), viewer: over(memberships) }
+  const [[role, variables], ...others] = Object.entries(choice) as [[Role, SessionVariables]]
   return {
     kind: 'person',
-    id: user.id,
+    id,
     role,
     teamId: null,
     integrationId: null,
     expiresAt: null,
-    variables: { 'x-hasura-user-id': user.id, 'x-hasura-team-ids': role === 'viewer' ? viewing : editing },
+    issuedAt: now,
+    variables,
+    ...(others.length > 0 ? { otherRoles: Object.fromEntries(others) } : {}),
   }
+}
+
+export interface PersonFacts {
+  readonly id: string
+  readonly isAdmin: boolean
+  readonly memberships: readonly Membership[]
+  /** By the database's clock, before the memberships were read. */
+  readonly now: Date
 }

@@ -17,12 +17,14 @@ export interface Principal {
   readonly integrationId: string | null
   /** When the token ends; a socket is closed then. */
   readonly expiresAt: Date | null
-  /** When the token was made, to the second. */
+  /** When the token was made; of a person, by the database's clock, when their roles were read. */
   readonly issuedAt?: Date | null
   /** The token's `jti`; in revoked_tokens it opens nothing more. */
   readonly tokenId?: string | null
-  /** The sign-in that the token comes from; its id in revoked_tokens ends all of its tokens. */
+  /** The sign-in of a person, or the secret of a credential, that the token comes from; when it ends, so do all of its tokens. */
   readonly signInId?: string | null
+  /** Addresses or CIDRs that a credential may be used from; empty or absent allows all. */
+  readonly allowedAddresses?: readonly string[]
   /** What `x-hasura-role` may choose instead of `role`, each with its own session variables. */
   readonly otherRoles?: Readonly<Partial<Record<Role, SessionVariables>>> | undefined
 }
@@ -36,4 +38,17 @@ export const anonymous: Principal = {
   teamId: null,
   integrationId: null,
   expiresAt: null,
+}
+
+/** The roles that this one may act as, strongest first. */
+export function allowedRoles({ role, otherRoles = {} }: Principal): readonly Role[] {
+  return roles.filter((one) => one === role || one in otherRoles)
+}
+
+/** The same one in another of their roles; null when it is not among them. */
+export function actingAs(principal: Principal, role: Role): Principal | null {
+  if (role === principal.role) return principal
+  const { [role]: variables, ...others } = principal.otherRoles ?? {}
+  if (!variables) return null
+  return { ...principal, role, variables, otherRoles: { ...others, [principal.role]: principal.variables } }
 }

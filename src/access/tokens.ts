@@ -4,20 +4,30 @@
  * claims, so that a token is checked without asking the database.
  */
 import { randomUUID } from 'node:crypto'
-import { calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, type JWK, jwtVerify, SignJWT } from 'jose'
-import { type Database, inTransaction } from '../database/database.ts'
+import { type JWK, jwtVerify, SignJWT } from 'jose'
+import type { Database } from '../database/database.ts'
 import { SluiceError } from '../errors.ts'
+import { type Log, silentLog } from '../log.ts'
 import { claimsOf, principalOf, type TokenPayload } from './claims.ts'
 import type { Principal } from './principal.ts'
 import type { Sealer } from './seal.ts'
+import { openSigningKeys } from './signing-keys.ts'
 
 export interface Tokens {
-  /** A signed token for `principal`, and its life in seconds. */
-  issue(principal: Principal): Promise<{ token: string; expiresIn: number }>
+  /**
+   * A signed token for `principal`, and its life in seconds: never beyond the end of the principal's own access.
+   *
+   * @param claims beside what the principal says: the OAuth client, and the scope it was given.
+   */
+  issue(
+    principal: Principal,
+    claims?: { readonly client_id?: string; readonly scope?: string },
+  ): Promise<{ token: string; expiresIn: number }>
   /** @throws SluiceError UNAUTHENTICATED when it is not ours, changed, or ended. */
   verify(token: string): Promise<Principal>
   /** The public keys, as `/.well-known/jwks.json` shows them. */
   readonly jwks: { readonly keys: readonly JWK[] }
+  close(): void
 }
 
 export interface TokensOptions {
@@ -25,37 +35,59 @@ export interface TokensOptions {
   readonly sealer: Sealer
   readonly issuer: string
   readonly seconds: number
+  /** @default 90 */
+  readonly keyDays?: number
+  readonly log?: Log
 }
 
 /** Tokens whose signature was checked; about 1 KB each. */
 const rememberedMost = 10_000
-const sealPurpose = 'token-signing-key'
+/** Longer ones are nobody's, and are not parsed. */
+const longestToken = 16_384
 
-export async function createTokens({ database, sealer, issuer, seconds }: TokensOptions): Promise<Tokens> {
-  const stored = await signingKeys(database, sealer)
-  const newest = stored[0] as StoredKey
-  const privateKey = await importJWK(JSON.parse(sealer.open(newest.sealed, sealPurpose)), 'EdDSA')
-  const publicKeys = new Map(
-    await Promise.all(stored.map(async (key) => [key.kid, await importJWK(key.public_jwk, 'EdDSA')] as const)),
-  )
+/** What our tokens hold beside what every reader knows. */
+interface OwnPayload extends TokenPayload {
+  /** When it was issued, in milliseconds: `iat` counts seconds, and "void before this moment" must be finer. */
+  readonly iat_ms?: number
+  readonly allowed_addresses?: readonly string[]
+}
+
+export async function createTokens(options: TokensOptions): Promise<Tokens> {
+  const { database, sealer, issuer, seconds, keyDays = 90, log = silentLog } = options
+  const keys = await openSigningKeys({ database, sealer, log, keyDays, tokenSeconds: seconds })
 
   // Checking a signature costs 140 µs and more, which would be most of a small read. A token says the same each
   // time until it ends, so it is checked once; what was revoked meanwhile is asked at every request (revocations.ts).
   const verified = new Map<string, Principal>()
+  keys.onRetired(() => verified.clear())
 
   return {
-    jwks: { keys: stored.map((key) => key.public_jwk) },
+    get jwks() {
+      return keys.jwks
+    },
 
-    async issue(principal) {
-      const token = await new SignJWT({ ...claimsOf(principal), jti: randomUUID() })
-        .setProtectedHeader({ alg: 'EdDSA', typ: 'at+jwt', kid: newest.kid })
+    async issue(principal, claims = {}) {
+      const now = Date.now()
+      const own = principal.expiresAt ? Math.floor((principal.expiresAt.getTime() - now) / 1000) : seconds
+      const expiresIn = Math.min(seconds, own)
+      if (expiresIn <= 0) throw new SluiceError('UNAUTHENTICATED', 'This access has ended.')
+      const { kid, key } = keys.signer()
+      const iat = Math.floor(now / 1000)
+      const token = await new SignJWT({
+        ...claimsOf(principal),
+        ...claims,
+        ...(principal.allowedAddresses?.length ? { allowed_addresses: principal.allowedAddresses } : {}),
+        iat_ms: now,
+        jti: randomUUID(),
+      })
+        .setProtectedHeader({ alg: 'EdDSA', typ: 'at+jwt', kid })
         .setIssuer(issuer)
         .setAudience(issuer)
         .setSubject(principal.id)
-        .setIssuedAt()
-        .setExpirationTime(`${seconds}s`)
-        .sign(privateKey)
-      return { token, expiresIn: seconds }
+        .setIssuedAt(iat)
+        .setExpirationTime(iat + expiresIn)
+        .sign(key)
+      return { token, expiresIn }
     },
 
     async verify(token) {
@@ -63,16 +95,22 @@ export async function createTokens({ database, sealer, issuer, seconds }: Tokens
       if (known?.expiresAt && known.expiresAt.getTime() > Date.now()) return known
       verified.delete(token)
       try {
+        if (token.length > longestToken) throw new Error('too long')
         const { payload } = await jwtVerify(
           token,
-          ({ kid }) => {
-            const key = publicKeys.get(kid ?? '')
+          async ({ kid }) => {
+            const key = await keys.find(kid ?? '')
             if (!key) throw new Error('unknown key')
             return key
           },
           { issuer, audience: issuer, algorithms: ['EdDSA'], typ: 'at+jwt' },
         )
-        const principal = principalOf(payload as unknown as TokenPayload)
+        const own = payload as unknown as OwnPayload
+        const principal: Principal = {
+          ...principalOf(own),
+          ...(own.iat_ms === undefined ? {} : { issuedAt: new Date(own.iat_ms) }),
+          ...(own.allowed_addresses ? { allowedAddresses: own.allowed_addresses } : {}),
+        }
         if (verified.size >= rememberedMost) verified.delete(verified.keys().next().value as string)
         verified.set(token, principal)
         return principal
@@ -87,32 +125,7 @@ export async function createTokens({ database, sealer, issuer, seconds }: Tokens
         )
       }
     },
+
+    close: () => keys.close(),
   }
-}
-
-interface StoredKey {
-  kid: string
-  public_jwk: JWK
-  sealed: Buffer
-}
-
-/** The live signing keys, newest first; the first process ever makes one. */
-async function signingKeys({ pool }: Database, sealer: Sealer): Promise<StoredKey[]> {
-  return inTransaction(pool, async (client) => {
-    await client.query(`select pg_advisory_xact_lock(hashtext('sluice signing keys'))`)
-    const select = `select kid, public_jwk, sealed from signing_keys where use = 'token' and retired_at is null order by created_at desc`
-    const existing = await client.query<StoredKey>(select)
-    if (existing.rows.length > 0) return existing.rows
-    const { publicKey, privateKey } = await generateKeyPair('EdDSA', { extractable: true })
-    const publicJwk = await exportJWK(publicKey)
-    const kid = await calculateJwkThumbprint(publicJwk)
-    const published = { ...publicJwk, kid, use: 'sig', alg: 'EdDSA' }
-    const sealed = sealer.seal(JSON.stringify(await exportJWK(privateKey)), sealPurpose)
-    await client.query(`insert into signing_keys (kid, use, public_jwk, sealed) values ($1, 'token', $2, $3)`, [
-      kid,
-      published,
-      sealed,
-    ])
-    return (await client.query<StoredKey>(select)).rows
-  })
 }

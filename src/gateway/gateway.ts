@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { createAudit } from '../access/audit.ts'
 import { createAuthenticator } from '../access/authenticate.ts'
 import { createCredentialVerifier } from '../access/credentials.ts'
-import { verifyPassword } from '../access/people.ts'
+import { personPrincipal, verifyPassword } from '../access/people.ts'
 import type { Sealer } from '../access/seal.ts'
 import { createTokens } from '../access/tokens.ts'
 import type { Config } from '../config.ts'
@@ -85,7 +85,7 @@ export async function startGateway({ config, database, sealer, log }: GatewayOpt
     webhooks: createWebhookActions({ database, sealer, ...webhooks, committed }),
     people: {
       async signIn(email, password) {
-        const principal = await verifyPassword(database, email, password)
+        const principal = await personPrincipal(database, await verifyPassword(database, email, password))
         const { token, expiresIn } = await tokens.issue(principal)
         return { token, expires_in: expiresIn, role: principal.role }
       },

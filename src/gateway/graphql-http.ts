@@ -21,7 +21,7 @@ import { replyEvents } from './graphql-sse.ts'
 import type { Operations, PreparedOperation } from './operation.ts'
 import { replyGraphQLError, replyJson } from './reply.ts'
 import { requestParameters } from './request-parameters.ts'
-import { checkRequestedRole } from './requested-role.ts'
+import { inRequestedRole } from './requested-role.ts'
 import type { RoleSchemas } from './role-schemas.ts'
 
 export interface GraphQLHttpOptions {
@@ -48,8 +48,12 @@ export function createGraphQLHttp(options: GraphQLHttpOptions) {
     try {
       if (wantsPage(request)) return await passOn(yoga, request, response, undefined, undefined)
       const nameless = request.method === 'POST' && request.headers.authorization === undefined
-      const principal = nameless ? anonymous : await authenticator.authenticate(request.headers.authorization)
-      if (!nameless) checkRequestedRole(request.headers['x-hasura-role'], principal)
+      const principal = nameless
+        ? anonymous
+        : inRequestedRole(
+            request.headers['x-hasura-role'],
+            await authenticator.authenticate(request.headers.authorization),
+          )
       const caller = { principal, requestId, address }
       if (request.method !== 'POST' && request.method !== 'GET') return replyOnly(response, 'GET, POST')
       const body = request.method === 'POST' ? await readBody(request, maxBodyBytes) : undefined

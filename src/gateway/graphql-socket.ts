@@ -18,7 +18,7 @@ import { toGraphQLError } from './graphql-errors.ts'
 import type { Operations, PreparedOperation } from './operation.ts'
 import { RawJson, withRawJson } from './raw-json.ts'
 import { requestPath } from './request-path.ts'
-import { checkRequestedRole } from './requested-role.ts'
+import { inRequestedRole } from './requested-role.ts'
 import type { RoleSchemas } from './role-schemas.ts'
 import { socketMessages } from './socket-messages.ts'
 
@@ -71,8 +71,10 @@ export function openGraphQLSocket(options: GraphQLSocketOptions): { close(): Pro
     async onConnect(context) {
       const { extra } = context
       try {
-        const principal = await authenticator.authenticate(headerOf('authorization', context.connectionParams, extra))
-        checkRequestedRole(headerOf('x-hasura-role', context.connectionParams, extra), principal)
+        const principal = inRequestedRole(
+          headerOf('x-hasura-role', context.connectionParams, extra),
+          await authenticator.authenticate(headerOf('authorization', context.connectionParams, extra)),
+        )
         extra.principal = principal
         closeAtAccessEnd(extra, revocations)
         return true
