@@ -86,7 +86,7 @@ describe('pulling a session', () => {
     const { rows } = await world.database.pool.query(
       `select a.operation, a.outcome, a.actor_id, g.first_retrieved_at is not null as retrieved,
               g.expires_at < now() + interval '5 days 1 minute' as short
-         from audit_entries a join session_grants g on g.session_id = any(a.session_ids) where $1 = any(a.session_ids)`,
+         from audit_entries a join session_grants g on g.session_id = any(a.session_ids) where $1 = any(a.session_ids) and a.operation = 'query'`,
       [session.id],
     )
     expect(rows).toEqual([
@@ -107,8 +107,9 @@ describe('pulling a session', () => {
       variables: { id: session.id },
       authorization: basic(world.camden.granted.consumer),
     })
-    const { rows } = await world.database.pool.query('select 1 from audit_entries where $1 = any(session_ids)', [
+    const { rows } = await world.database.pool.query('select 1 from audit_entries where $1 = any(session_ids) and actor_id <> $2', [
       session.id,
+      world.source.id,
     ])
     expect(rows).toEqual([])
   })
@@ -122,7 +123,7 @@ describe('pulling a session', () => {
     )
     expect(data.session_events).toEqual([{ type: 'session.submitted', session: { data: session.data } }])
     const { rows } = await world.database.pool.query(
-      'select session_ids::text[] from audit_entries where $1 = any(session_ids)',
+      "select session_ids::text[] from audit_entries where $1 = any(session_ids) and operation = 'query'",
       [session.id],
     )
     expect(rows).toEqual([{ session_ids: [session.id] }])

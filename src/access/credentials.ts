@@ -1,15 +1,24 @@
 /**
- * API credentials: a public key that finds the row, and a secret of which only
- * an argon2id hash is kept. A secret that was verified is remembered for a
- * minute as an HMAC under a key of this process, so that HTTP Basic on every
- * request does not cost an argon2 run each.
+ * API credentials: a public key that finds the row, and one or two live secrets of
+ * which only argon2id hashes are kept, or public keys for `private_key_jwt`. A secret
+ * that was verified is remembered for a minute as an HMAC under a key of this
+ * process, so that HTTP Basic on every request does not cost an argon2 run each.
  */
 import { createHmac, randomBytes } from 'node:crypto'
 import argon2 from 'argon2'
-import type { Database } from '../database/database.ts'
+import { type Database, inTransaction } from '../database/database.ts'
 import { SluiceError } from '../errors.ts'
-import { checkKey, newKey, newSecret } from './key-format.ts'
+import type { Log } from '../log.ts'
+import { addressList } from './address-list.ts'
+import type { Attempts } from './attempts.ts'
+import { checkClientKeys } from './client-keys.ts'
+import { everyTeam } from './every-team.ts'
+import { checkKey, isSecret, newKey, newSecret, secretEnding } from './key-format.ts'
+import { createLastUsed } from './last-used.ts'
 import type { Principal, Role } from './principal.ts'
+import { argonOptions, createSlowHash, type SlowHash } from './slow-hash.ts'
+
+export { argonOptions } from './slow-hash.ts'
 
 export interface NewCredential {
   readonly role: 'consumer' | 'source'
@@ -19,6 +28,10 @@ export interface NewCredential {
   readonly teamId: string | null
   /** A consumer's integration. */
   readonly integrationId: string | null
+  readonly expiresAt?: Date | null
+  /** Addresses or CIDRs that it may be used from; empty allows all. */
+  readonly allowedAddresses?: readonly string[]
+  readonly createdBy?: string | null
 }
 
 export interface IssuedCredential {
@@ -28,13 +41,35 @@ export interface IssuedCredential {
   readonly secret: string
 }
 
-/** OWASP's minimum for argon2id: 19 MiB, two passes. The secret itself has 256 bits, so more would only cost. */
-export const argonOptions = { type: argon2.argon2id, memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const
-
-/** Makes a key and its first secret. */
-export async function createCredential({ prisma }: Database, input: NewCredential): Promise<IssuedCredential> {
-  const key = newKey(input.environment)
+/** Makes a key and its first secret. @throws SluiceError VALIDATION_FAILED for an address that is none. */
+export async function createCredential(database: Database, input: NewCredential): Promise<IssuedCredential> {
   const secret = newSecret(input.environment)
+  const hashed = { hash: await argon2.hash(secret, argonOptions), ending: secretEnding(secret) }
+  return { ...(await insertCredential(database, input, { secrets: { create: hashed } })), secret }
+}
+
+/**
+ * Makes a key that has no secret: its holder signs assertions (RFC 7523) with a private key that never leaves them.
+ *
+ * @param jwks their public keys, as a JWKS.
+ * @throws SluiceError VALIDATION_FAILED that says which key cannot be taken.
+ */
+export async function createKeylessCredential(
+  database: Database,
+  input: NewCredential,
+  jwks: unknown,
+): Promise<{ readonly id: string; readonly key: string }> {
+  return insertCredential(database, input, { jwks: (await checkClientKeys(jwks)) as object })
+}
+
+async function insertCredential(
+  { prisma }: Database,
+  input: NewCredential,
+  proof: { jwks: object } | { secrets: { create: { hash: string; ending: string } } },
+): Promise<{ id: string; key: string }> {
+  const allowed = [...(input.allowedAddresses ?? [])]
+  addressList(allowed)
+  const key = newKey(input.environment)
   const { id } = await prisma.apiCredential.create({
     data: {
       role: input.role,
@@ -43,69 +78,227 @@ export async function createCredential({ prisma }: Database, input: NewCredentia
       key_id: key,
       team_id: input.teamId,
       integration_id: input.integrationId,
-      secrets: { create: { hash: await argon2.hash(secret, argonOptions) } },
+      expires_at: input.expiresAt ?? null,
+      allowed_addresses: allowed,
+      created_by: input.createdBy ?? null,
+      ...proof,
     },
     select: { id: true },
   })
-  return { id, key, secret }
+  return { id, key }
+}
+
+export interface RotatedSecret {
+  readonly secret: string
+  readonly secretId: string
+  /** When the secret before it ends; null when there was none. */
+  readonly previousExpiresAt: Date | null
+}
+
+/**
+ * Gives a credential a new secret; the one before lives on for the overlap. Never more than two are live: a still
+ * older one ends at once.
+ *
+ * @throws SluiceError NOT_FOUND when there is no such credential, CONFLICT when it has ended or has no secrets.
+ */
+export async function rotateSecret(database: Database, id: string, overlapSeconds: number): Promise<RotatedSecret> {
+  const { environment } = await database.prisma.apiCredential
+    .findUniqueOrThrow({ where: { id }, select: { environment: true } })
+    .catch(() => Promise.reject(noCredential(id)))
+  const secret = newSecret(environment)
+  const hash = await argon2.hash(secret, argonOptions)
+  return inTransaction(database.pool, async (client) => {
+    // Two who rotate at once wait for each other here.
+    const { rows } = await client.query<{ ended: boolean; signs: boolean }>(
+      `select revoked_at is not null or coalesce(expires_at <= now(), false) as ended, jwks is not null as signs
+         from api_credentials where id = $1 for update`,
+      [id],
+    )
+    if (!rows[0]) throw noCredential(id)
+    if (rows[0].ended) throw new SluiceError('CONFLICT', 'This credential has ended; make a new one.', { path: 'id' })
+    if (rows[0].signs) {
+      throw new SluiceError('CONFLICT', 'This credential signs with its own keys and has no secret. Give it new keys.', {
+        path: 'id',
+      })
+    }
+    const ended = await client.query<{ expires_at: Date }>(
+      `with live as (select id, row_number() over (order by created_at desc, id desc) as place from api_secrets
+                      where credential_id = $1 and (expires_at is null or expires_at > now()))
+       update api_secrets s
+          set expires_at = case when live.place = 1
+                then least(s.expires_at, now() + make_interval(secs => $2)) else now() end
+         from live where s.id = live.id
+        returning s.expires_at`,
+      [id, overlapSeconds],
+    )
+    const inserted = await client.query<{ id: string }>(
+      'insert into api_secrets (credential_id, hash, ending) values ($1, $2, $3) returning id',
+      [id, hash, secretEnding(secret)],
+    )
+    const last = ended.rows.map((row) => row.expires_at).sort((a, b) => b.getTime() - a.getTime())[0]
+    return { secret, secretId: inserted.rows[0]?.id as string, previousExpiresAt: last ?? null }
+  })
+}
+
+/** Replaces the public keys of a credential that signs. @throws SluiceError NOT_FOUND, CONFLICT, VALIDATION_FAILED. */
+export async function setClientKeys({ pool }: Database, id: string, jwks: unknown): Promise<void> {
+  const keys = await checkClientKeys(jwks)
+  const { rowCount } = await pool.query(
+    `update api_credentials set jwks = $2 where id = $1 and jwks is not null and revoked_at is null`,
+    [id, JSON.stringify(keys)],
+  )
+  if (!rowCount)
+    throw new SluiceError('CONFLICT', 'This credential has ended or uses a secret; make a new one with keys.')
+}
+
+/** Ends a credential with all its secrets and tokens; ended before, it stays as it is. Returns when it ended. */
+export async function revokeCredential({ pool }: Database, id: string): Promise<Date> {
+  const { rows } = await pool.query<{ revoked_at: Date }>(
+    'update api_credentials set revoked_at = coalesce(revoked_at, now()) where id = $1 returning revoked_at',
+    [id],
+  )
+  if (!rows[0]) throw noCredential(id)
+  return rows[0].revoked_at
+}
+
+/** Ends one secret, and the tokens that were got with it. */
+export async function revokeSecret({ pool }: Database, secretId: string): Promise<Date> {
+  const { rows } = await pool.query<{ expires_at: Date }>(
+    'update api_secrets set expires_at = least(expires_at, now()) where id = $1 returning expires_at',
+    [secretId],
+  )
+  if (!rows[0]) throw new SluiceError('NOT_FOUND', `There is no secret ${secretId}.`, { path: 'id' })
+  return rows[0].expires_at
+}
+
+function noCredential(id: string): SluiceError {
+  return new SluiceError('NOT_FOUND', `There is no credential ${id}.`, { path: 'id' })
 }
 
 export interface CredentialVerifier {
   /**
-   * The principal of a key and secret.
+   * The principal of a key and secret. Its `signInId` is the secret's id, its `expiresAt` when the credential or the
+   * secret ends.
    *
-   * @throws SluiceError UNAUTHENTICATED; an unknown key and a wrong secret look and cost the same.
+   * @param address of the caller, for counting failures.
+   * @throws SluiceError UNAUTHENTICATED; an unknown key and a wrong secret look and cost the same. RATE_LIMITED after
+   *   too many failures, UNAVAILABLE when too many secrets are being checked.
    */
-  verify(key: string, secret: string): Promise<Principal>
+  verify(key: string, secret: string, address?: string | null): Promise<Principal>
+  /** Forgets what was verified, of one credential or of all: something about it has changed. */
+  forget(credentialId?: string): void
+  close(): Promise<void>
 }
 
-interface CredentialRow {
-  id: string
-  role: Role
-  team_id: string | null
-  integration_id: string | null
-  secrets: { id: string; hash: string }[]
-  team_ids: string[]
+export interface VerifierOptions {
+  readonly database: Database
+  readonly environment: string
+  readonly attempts: Attempts
+  readonly slowHash?: SlowHash
+  readonly log: Log
 }
 
-/** How long a verified secret is remembered. A revoked credential may be used this much longer over Basic. */
+/** What a wrong secret and an unknown key are both told. */
+export const wrongSecret = 'The key or the secret is wrong, or the credential has ended.'
+
+/** How long a verified secret is remembered. What ends meanwhile is forgotten at once, by the change feed. */
 const rememberedMs = 60_000
 const rememberedMost = 10_000
 
-export function createCredentialVerifier(database: Database, environment: string): CredentialVerifier {
+interface Verified {
+  readonly principal: Principal
+  readonly until: number
+}
+
+export function createCredentialVerifier(options: VerifierOptions): CredentialVerifier {
+  const { database, environment, attempts, slowHash = createSlowHash(), log } = options
+  const lastUsed = createLastUsed(database, log)
   const processKey = randomBytes(32)
-  const verified = new Map<string, { principal: Principal; until: number }>()
+  const verified = new Map<string, Verified>()
+  // Counts what was forgotten, so that a check which was under way then is not remembered.
+  let forgotten = 0
   // What an unknown key is measured against, so that it costs as much as a wrong secret.
   const nobody = argon2.hash(randomBytes(32).toString('hex'), argonOptions)
 
   return {
-    async verify(key, secret) {
+    async verify(key, secret, address = null) {
       checkKey(key, environment)
       const memory = createHmac('sha256', processKey).update(`${key}\u0000${secret}`).digest('base64')
       const known = verified.get(memory)
-      if (known && known.until > Date.now()) return known.principal
+      if (known && known.until > Date.now()) {
+        lastUsed.touch(known.principal.signInId as string)
+        return known.principal
+      }
       verified.delete(memory)
 
+      await attempts.check('secret', key, address)
+      const seen = forgotten
       const row = await findCredential(database, key)
-      const accepted = await acceptedSecret(row, secret, await nobody)
-      if (!row || !accepted)
-        throw new SluiceError('UNAUTHENTICATED', 'The key or the secret is wrong, or the credential has ended.')
-      await database.pool.query('update api_secrets set last_used_at = now() where id = $1', [accepted])
-      const principal = principalOf(row)
+      const accepted = await acceptedSecret(row, secret)
+      if (!row || !accepted) {
+        await attempts.failed('secret', key, address)
+        throw new SluiceError('UNAUTHENTICATED', wrongSecret)
+      }
+      attempts.succeeded('secret', key, address)
+      lastUsed.touch(accepted.id)
+      const principal = credentialPrincipal(row, accepted)
+      if (seen !== forgotten) return principal
       if (verified.size >= rememberedMost) verified.delete(verified.keys().next().value as string)
-      verified.set(memory, { principal, until: Date.now() + rememberedMs })
+      const until = Math.min(Date.now() + rememberedMs, principal.expiresAt?.getTime() ?? Number.POSITIVE_INFINITY)
+      verified.set(memory, { principal, until })
       return principal
     },
+
+    forget(credentialId) {
+      forgotten += 1
+      if (credentialId === undefined) verified.clear()
+      for (const [memory, { principal }] of verified) if (principal.id === credentialId) verified.delete(memory)
+    },
+
+    close: () => lastUsed.close(),
+  }
+
+  /**
+   * One argon2 run, whatever the key: of the hash whose secret ends like this one, or of nobody's. What has not the
+   * form of a secret is refused without one, for any key.
+   */
+  async function acceptedSecret(row: CredentialRow | null, secret: string): Promise<SecretRow | null> {
+    if (!isSecret(secret)) return null
+    const ending = secretEnding(secret)
+    const candidates = (row?.secrets ?? []).filter((stored) => stored.ending === null || stored.ending === ending)
+    for (const candidate of candidates) if (await slowHash.verify(candidate.hash, secret)) return candidate
+    if (candidates.length === 0) await slowHash.verify(await nobody, secret)
+    return null
   }
 }
 
+interface SecretRow {
+  readonly id: string
+  readonly hash: string
+  readonly ending: string | null
+  readonly expires_at: string | null
+}
+
+export interface CredentialRow {
+  readonly id: string
+  readonly role: Role
+  readonly team_id: string | null
+  readonly integration_id: string | null
+  readonly expires_at: Date | null
+  readonly allowed_addresses: readonly string[]
+  readonly jwks: { readonly keys: readonly object[] } | null
+  readonly secrets: readonly SecretRow[]
+  readonly team_ids: readonly string[]
+}
+
 /** The credential with what its principal needs, or null when there is none that is live. */
-async function findCredential({ pool }: Database, key: string): Promise<CredentialRow | null> {
+export async function findCredential({ pool }: Database, key: string): Promise<CredentialRow | null> {
   const { rows } = await pool.query<CredentialRow>({
     name: 'find-credential',
-    text: `select c.id, c.role, c.team_id, c.integration_id,
+    text: `select c.id, c.role, c.team_id, c.integration_id, c.expires_at, c.allowed_addresses, c.jwks,
                   array(select t.id::text from teams t where c.team_id is null or t.id = c.team_id) as team_ids,
-                  (select coalesce(json_agg(json_build_object('id', s.id, 'hash', s.hash)), '[]') from api_secrets s
+                  (select coalesce(json_agg(json_build_object('id', s.id, 'hash', s.hash, 'ending', s.ending,
+                                                              'expires_at', s.expires_at)), '[]') from api_secrets s
                     where s.credential_id = c.id and (s.expires_at is null or s.expires_at > now())) as secrets
              from api_credentials c
              left join integrations i on i.id = c.integration_id
@@ -116,20 +309,22 @@ async function findCredential({ pool }: Database, key: string): Promise<Credenti
   return rows[0] ?? null
 }
 
-async function acceptedSecret(row: CredentialRow | null, secret: string, nobody: string): Promise<string | null> {
-  for (const candidate of row?.secrets ?? []) if (await argon2.verify(candidate.hash, secret)) return candidate.id
-  if (!row || row.secrets.length === 0) await argon2.verify(nobody, secret)
-  return null
-}
-
-function principalOf(row: CredentialRow): Principal {
+/** @param secret that it was proved with; null when it was proved by a signed assertion. */
+export function credentialPrincipal(row: CredentialRow, secret: SecretRow | null): Principal {
+  const ends = [row.expires_at, secret?.expires_at].flatMap((end) => (end ? [new Date(end).getTime()] : []))
   return {
     kind: 'credential',
     id: row.id,
     role: row.role,
     teamId: row.team_id,
     integrationId: row.integration_id,
-    expiresAt: null,
-    variables: { 'x-hasura-team-ids': row.team_ids, 'x-hasura-integration-id': row.integration_id },
+    expiresAt: ends.length > 0 ? new Date(Math.min(...ends)) : null,
+    signInId: secret?.id ?? null,
+    allowedAddresses: row.allowed_addresses,
+    variables: {
+      // A platform's consumer serves every team, also one that is made while its token lives.
+      'x-hasura-team-ids': row.team_id === null && row.role === 'consumer' ? everyTeam : row.team_ids,
+      'x-hasura-integration-id': row.integration_id,
+    },
   }
 }

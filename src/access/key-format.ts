@@ -46,6 +46,16 @@ export function checkKey(key: string, environment: string): void {
   }
 }
 
+/** Whether this has the form of a secret, with a checksum that fits. Says nothing about whose it is. */
+export function isSecret(text: string): boolean {
+  return secretPattern.test(text) && withChecksum(text.slice(0, -7)) === text
+}
+
+/** A secret's checksum: shown to operators, so that they can tell two secrets apart. */
+export function secretEnding(secret: string): string {
+  return secret.slice(-6)
+}
+
 function unauthenticated(message: string): SluiceError {
   return new SluiceError('UNAUTHENTICATED', message)
 }

@@ -50,6 +50,9 @@ async function createProgram(args: readonly string[]): Promise<Command> {
     .option('--yes', 'do not ask')
     .action(async ({ yes = false }: { yes?: boolean }) => (await import('./reset.ts')).reset({ env: process.env, yes }))
 
+  if (args.length === 0 || args.some((arg) => ['audit', 'help', '--help', '-h'].includes(arg))) {
+    program.addCommand((await import('./audit.ts')).auditCommand(process.env))
+  }
   // It has options of its own, which only its module knows.
   if (args.length === 0 || args.some((arg) => ['demo', 'help', '--help', '-h'].includes(arg))) {
     program.addCommand((await import('./demo.ts')).demoCommand())

@@ -1,4 +1,5 @@
 /** A worker process: delivers, and keeps house. Everything it needs is handed to it; everything it opens it closes. */
+import { startAuditSealer } from '../access/audit-seal.ts'
 import type { Sealer } from '../access/seal.ts'
 import type { Config } from '../config.ts'
 import { createConnectionCarrier } from '../connectors/carrier.ts'
@@ -66,6 +67,7 @@ export async function startWorkerParts({
   const chosen = schedules ?? deliverySchedules({ pool: database.pool, log })
   const keeping =
     chosen.length === 0 ? undefined : await startSchedules({ url: config.DATABASE_URL, schedules: chosen, log })
+  const sealing = startAuditSealer({ pool: database.pool, sealer: options.sealer, log })
   const engine = startDeliveryEngine({
     pool: database.pool,
     carriers,
@@ -76,7 +78,7 @@ export async function startWorkerParts({
   return {
     engine,
     async close() {
-      await Promise.all([keeping?.close(), engine.stop({ waitMs: drainMs })])
+      await Promise.all([keeping?.close(), sealing.close(), engine.stop({ waitMs: drainMs })])
       await Promise.all(carriers.map((carrier) => carrier.close?.()))
       await Promise.all([egress.close(), mailer.close()])
     },
