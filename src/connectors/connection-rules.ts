@@ -1,7 +1,7 @@
 /** What editors may set of a connection that is there. */
 import { z } from 'zod'
 import { SluiceError } from '../errors.ts'
-import { parsePattern } from '../tables/event-shape.ts'
+import { deliverySettings, eventList, parsePattern } from '../tables/event-shape.ts'
 
 const mostJsonBytes = 8 * 1024
 
@@ -16,6 +16,8 @@ const settings = z.object({
   pattern: jsonObject,
   concurrency: z.int().min(1).max(64),
   timeout_ms: z.int().min(1000).max(300_000),
+  events: eventList,
+  ...deliverySettings,
 })
 
 /**
