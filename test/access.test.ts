@@ -113,7 +113,7 @@ describe('the entrance', () => {
   it.each([
     ['no credentials', {}, /Send "Authorization: Bearer/],
     ['a broken token', { authorization: 'Bearer nonsense' }, /access token is not valid/],
-    ['an unknown scheme', { authorization: 'Digest abc' }, /scheme "Digest" is not known/],
+    ['an unknown scheme', { authorization: 'Digest abc' }, /kind of Authorization is not known/],
     [
       'a wrong secret',
       { authorization: basic({ key: 'sluice_test_0000000000000000_000000', secret: 'x' }) },

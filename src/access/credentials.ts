@@ -117,9 +117,13 @@ export async function rotateSecret(database: Database, id: string, overlapSecond
     if (!rows[0]) throw noCredential(id)
     if (rows[0].ended) throw new SluiceError('CONFLICT', 'This credential has ended; make a new one.', { path: 'id' })
     if (rows[0].signs) {
-      throw new SluiceError('CONFLICT', 'This credential signs with its own keys and has no secret. Give it new keys.', {
-        path: 'id',
-      })
+      throw new SluiceError(
+        'CONFLICT',
+        'This credential signs with its own keys and has no secret. Give it new keys.',
+        {
+          path: 'id',
+        },
+      )
     }
     const ended = await client.query<{ expires_at: Date }>(
       `with live as (select id, row_number() over (order by created_at desc, id desc) as place from api_secrets

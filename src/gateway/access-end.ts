@@ -12,7 +12,7 @@ export function onAccessEnd(
   revocations: Revocations,
   callback: (reason: SluiceError) => void,
 ): () => void {
-  const stopWaiting = revocations.onRevoked(principal.id, () => callback(accessEnded()))
+  const stopWaiting = revocations.onRevoked(principal, () => callback(accessEnded()))
   const { expiresAt } = principal
   if (!expiresAt) return stopWaiting
   const timer = setTimeout(() => callback(tokenEnded()), Math.min(expiresAt.getTime() - Date.now(), longestTimerMs))

@@ -3,11 +3,8 @@ import { randomUUID } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createAudit } from '../access/audit.ts'
-import { createAuthenticator } from '../access/authenticate.ts'
-import { createCredentialVerifier } from '../access/credentials.ts'
 import { personPrincipal, verifyPassword } from '../access/people.ts'
 import type { Sealer } from '../access/seal.ts'
-import { createTokens } from '../access/tokens.ts'
 import type { Config } from '../config.ts'
 import type { Database } from '../database/database.ts'
 import { changesChannel, createNotifier, deliveriesChannel } from '../database/notifications.ts'
@@ -22,12 +19,12 @@ import type { Log } from '../log.ts'
 import { submitSession } from '../sessions/submit.ts'
 import { parsePattern } from '../tables/event-shape.ts'
 import { createWebhookActions } from '../webhooks/actions.ts'
+import { openAccess } from './access-parts.ts'
 import { createEngine } from './engine.ts'
-import { followRevocations } from './follow-revocations.ts'
 import { createGraphQLHttp } from './graphql-http.ts'
 import { openGraphQLSocket } from './graphql-socket.ts'
 import { createMutations } from './mutations.ts'
-import { createTokenEndpoint } from './oauth.ts'
+import { createOAuth } from './oauth.ts'
 import { Operations } from './operation.ts'
 import { replyGraphQLError, replyJson } from './reply.ts'
 import { requestPath } from './request-path.ts'
@@ -57,10 +54,8 @@ export async function startGateway({ config, database, sealer, log }: GatewayOpt
   const time = followTime({ pool: database.pool, feed, log })
   const liveQueries = createLiveQueries({ feed, evaluator, time, log })
   const streams = createStreams({ feed, evaluator, log, horizon: () => positionHorizon(database) })
-  const revocations = await followRevocations({ database, feed, tokenSeconds: config.TOKEN_SECONDS })
-  const tokens = await createTokens({ database, sealer, issuer: config.PUBLIC_URL, seconds: config.TOKEN_SECONDS })
-  const credentials = createCredentialVerifier(database, config.SLUICE_ENVIRONMENT)
-  const authenticator = createAuthenticator({ tokens, credentials, revocations })
+  const access = await openAccess({ config, database, sealer, feed, log })
+  const { authenticator, clientAddress, revocations, tokens } = access
   const committed = () => {
     feed.poke()
     notifier.notify()
@@ -101,12 +96,13 @@ export async function startGateway({ config, database, sealer, log }: GatewayOpt
     }),
     engine,
     authenticator,
+    clientAddress,
     revocations,
     maxBodyBytes: config.MAX_BODY_BYTES,
     log,
   }
   const graphql = createGraphQLHttp(shared)
-  const token = createTokenEndpoint({ credentials, tokens })
+  const oauth = createOAuth({ ...access, database, issuer: config.PUBLIC_URL, committed })
 
   const route = async (request: IncomingMessage, response: ServerResponse, requestId: string): Promise<void> => {
     const path = requestPath(request)
@@ -115,12 +111,9 @@ export async function startGateway({ config, database, sealer, log }: GatewayOpt
     if (request.method === 'OPTIONS') {
       response.writeHead(204, preflight).end()
     } else if (path === '/graphql') {
-      await graphql(request, response, { requestId, address: request.socket.remoteAddress ?? null })
-    } else if (path === '/oauth/token') {
-      if (request.method === 'POST') await token(request, response)
-      else replyJson(response, 405, { error: 'invalid_request', error_description: 'Use POST.' }, { allow: 'POST' })
-    } else if (path === '/.well-known/jwks.json') {
-      replyJson(response, 200, tokens.jwks, { 'cache-control': 'public, max-age=300' })
+      await graphql(request, response, { requestId, address: clientAddress(request) })
+    } else if (await oauth(request, response, path)) {
+      // Answered.
     } else if (path === '/healthz') {
       await database.pool.query('select 1')
       replyJson(response, 200, { status: 'ok' })
@@ -160,6 +153,7 @@ export async function startGateway({ config, database, sealer, log }: GatewayOpt
       const patience = setTimeout(() => server.closeAllConnections(), 5_000)
       await closed
       clearTimeout(patience)
+      await access.close()
       await feed.close()
       await notifier.close()
       await audit.close()

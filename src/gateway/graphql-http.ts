@@ -52,7 +52,7 @@ export function createGraphQLHttp(options: GraphQLHttpOptions) {
         ? anonymous
         : inRequestedRole(
             request.headers['x-hasura-role'],
-            await authenticator.authenticate(request.headers.authorization),
+            await authenticator.authenticate(request.headers.authorization, { address }),
           )
       const caller = { principal, requestId, address }
       if (request.method !== 'POST' && request.method !== 'GET') return replyOnly(response, 'GET, POST')
@@ -60,7 +60,8 @@ export function createGraphQLHttp(options: GraphQLHttpOptions) {
       const parameters = requestParameters(request, body)
       const prepared = operations.prepare(parameters, principal, schemas(principal.role))
       // Who has not said who they are may sign in; told to authenticate rather than that a field does not exist.
-      if (nameless && 'errors' in prepared && prepared.document) await authenticator.authenticate(undefined)
+      if (nameless && 'errors' in prepared && prepared.document)
+        await authenticator.authenticate(undefined, { address })
       const form = acceptedForm(request)
       const events = { principal, revocations, log, requestId }
       if (!('errors' in prepared) && prepared.operation.operation === 'subscription') {

@@ -12,6 +12,7 @@ import type { Revocations } from '../access/revocations.ts'
 import { SluiceError } from '../errors.ts'
 import type { Log } from '../log.ts'
 import { onAccessEnd } from './access-end.ts'
+import type { ClientAddress } from './client-address.ts'
 import type { Caller, Engine } from './engine.ts'
 import { executionResults } from './execution-results.ts'
 import { toGraphQLError } from './graphql-errors.ts'
@@ -28,6 +29,7 @@ export interface GraphQLSocketOptions {
   readonly operations: Operations
   readonly engine: Engine
   readonly authenticator: Authenticator
+  readonly clientAddress: ClientAddress
   readonly revocations: Revocations
   readonly maxBodyBytes: number
   readonly log: Log
@@ -49,7 +51,7 @@ const heartbeatMs = 12_000
 const operationsPerSocket = 100
 
 export function openGraphQLSocket(options: GraphQLSocketOptions): { close(): Promise<void> } {
-  const { server, schemas, operations, engine, authenticator, revocations, maxBodyBytes, log } = options
+  const { server, schemas, operations, engine, authenticator, clientAddress, revocations, maxBodyBytes, log } = options
   const sockets = new WebSocketServer({ noServer: true, maxPayload: maxBodyBytes })
   server.on('upgrade', (request, socket, head) => {
     // Nobody else listens yet, and an error that nobody hears would end the process.
@@ -63,7 +65,7 @@ export function openGraphQLSocket(options: GraphQLSocketOptions): { close(): Pro
 
   const callerOf = ({ principal, request }: Extra): Caller => {
     if (!principal) throw new SluiceError('UNAUTHENTICATED', 'The connection was not initialised.')
-    return { principal, requestId: randomUUID(), address: request.socket.remoteAddress ?? null }
+    return { principal, requestId: randomUUID(), address: clientAddress(request) }
   }
 
   const protocol = makeServer<Record<string, unknown>, Extra>({
@@ -73,7 +75,9 @@ export function openGraphQLSocket(options: GraphQLSocketOptions): { close(): Pro
       try {
         const principal = inRequestedRole(
           headerOf('x-hasura-role', context.connectionParams, extra),
-          await authenticator.authenticate(headerOf('authorization', context.connectionParams, extra)),
+          await authenticator.authenticate(headerOf('authorization', context.connectionParams, extra), {
+            address: clientAddress(extra.request),
+          }),
         )
         extra.principal = principal
         closeAtAccessEnd(extra, revocations)

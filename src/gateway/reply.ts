@@ -23,5 +23,17 @@ export function replyGraphQLError(response: ServerResponse, error: SluiceError):
     error.code === 'UNAUTHENTICATED' ? { 'www-authenticate': 'Bearer, Basic realm="sluice"' } : {}
   // The rest of a body that is too large is not worth reading.
   if (error.code === 'TOO_LARGE') headers.connection = 'close'
-  replyJson(response, error.http, { errors: [{ message: error.message, extensions: { code: error.code } }] }, headers)
+  const extensions = { code: error.code, ...(error.details ? { details: error.details } : {}) }
+  replyJson(
+    response,
+    error.http,
+    { errors: [{ message: error.message, extensions }] },
+    { ...headers, ...retryAfter(error) },
+  )
+}
+
+/** The header `Retry-After`, for errors that know when to come back: `details.retry_after_seconds`. */
+export function retryAfter({ details }: SluiceError): Readonly<Record<string, string>> {
+  const seconds = details?.retry_after_seconds
+  return typeof seconds === 'number' ? { 'retry-after': String(Math.max(1, Math.ceil(seconds))) } : {}
 }
