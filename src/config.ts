@@ -19,6 +19,41 @@ const key = z.string().refine((text) => Buffer.from(text, 'base64').length === 3
   message: 'must be 32 random bytes in base64; make one with: openssl rand -base64 32',
 })
 
+/** One OpenID Connect issuer; docs/people.md explains each key. */
+const oidcIssuer = z.strictObject({
+  issuer: z.url(),
+  audience: z.union([z.string().min(1), z.array(z.string().min(1)).min(1)]),
+  jwks_uri: z.url().optional(),
+  roles: z
+    .array(z.enum(['admin', 'editor', 'viewer']))
+    .min(1)
+    .default(['editor', 'viewer']),
+  claims_namespace: z.string().min(1).default('https://hasura.io/jwt/claims'),
+  link_by_email: z.boolean().default(true),
+})
+
+const oidcIssuers = z
+  .string()
+  .default('[]')
+  .transform((text, context) => {
+    let given: unknown
+    try {
+      given = JSON.parse(text)
+    } catch {
+      context.addIssue('must be JSON, such as [{"issuer":"https://login.example.org","audience":"sluice"}]')
+      return z.NEVER
+    }
+    const parsed = z.array(oidcIssuer).safeParse(given)
+    if (!parsed.success) {
+      const [issue] = parsed.error.issues
+      context.addIssue(`${issue?.path.join('.')}: ${issue?.message}`)
+      return z.NEVER
+    }
+    const names = parsed.data.map(({ issuer }) => issuer)
+    if (new Set(names).size < names.length) context.addIssue('names one issuer twice')
+    return parsed.data
+  })
+
 const schema = z.object({
   /** Name of this environment; part of every API key, so that a staging key is refused in production. Lower-case letters and digits. */
   SLUICE_ENVIRONMENT: z
@@ -51,6 +86,34 @@ const schema = z.object({
   S3_BUCKET: z.string().min(3).default('sluice'),
   S3_ACCESS_KEY: z.string().min(1),
   S3_SECRET_KEY: z.string().min(1),
+  /** Kinds of file that sources may upload, of those in src/files/types.ts. */
+  FILE_TYPES: list.default([
+    'pdf',
+    'png',
+    'jpeg',
+    'gif',
+    'tiff',
+    'webp',
+    'heic',
+    'xlsx',
+    'docx',
+    'geojson',
+    'json',
+    'csv',
+    'txt',
+  ]),
+  /** Largest file in bytes. */
+  MAX_FILE_BYTES: bytes.max(5 * 1024 ** 3).default(30 * 1024 * 1024),
+  /** How long a link to upload, and a link to download, works, in seconds. */
+  FILE_UPLOAD_SECONDS: z.coerce.number().int().min(60).max(86_400).default(3600),
+  FILE_LINK_SECONDS: z.coerce.number().int().min(10).max(3600).default(300),
+  /** How long an uploaded file waits for its session to be submitted, in days. */
+  FILE_WAIT_DAYS: days.default(30),
+  /** ClamAV's daemon; without it files are not scanned for viruses. */
+  CLAMAV_URL: z
+    .string()
+    .regex(/^(tcp:\/\/|unix:)/, 'must look like tcp://host:3310 or unix:/run/clamav/clamd.ctl')
+    .optional(),
   SMTP_URL: z.string().regex(/^smtps?:\/\//, 'must look like smtp://user:password@host:587'),
   MAIL_FROM: z.string().min(3).default('Sluice <no-reply@sluice.localhost>'),
   /** Networks that outbound calls may reach although they are not public, as CIDRs separated by commas. */
@@ -64,11 +127,21 @@ const schema = z.object({
   TOKEN_SECONDS: z.coerce.number().int().min(30).max(86_400).default(900),
   /** Days after which a new key signs access tokens. */
   TOKEN_KEY_DAYS: days.default(90),
+  /** A person's sign-in ends when it is not used for so many days, and this many days after it began. */
+  SIGN_IN_IDLE_DAYS: days.default(14),
+  SIGN_IN_DAYS: days.default(90),
+  /** How long the link of an invitation and of a password reset works. */
+  INVITATION_DAYS: days.default(7),
+  PASSWORD_RESET_MINUTES: z.coerce.number().int().min(5).max(1440).default(60),
+  /** Whose people may come with a token of their own: OpenID Connect issuers, as a JSON list. */
+  OIDC_ISSUERS: oidcIssuers,
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
 })
 
 /** Names of all these variables; `.env.example` explains each. */
 export const configNames: readonly string[] = Object.keys(schema.shape)
+
+export type OidcIssuerConfig = Readonly<z.infer<typeof oidcIssuer>>
 
 export type Config = Readonly<z.infer<typeof schema>> & { readonly PUBLIC_URL: string }
 

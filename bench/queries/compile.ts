@@ -1,13 +1,10 @@
 /** What the gateway would send to Postgres for a document of an admin, so that the ceiling runs the very same statements. */
 import type { Principal } from '../../src/access/principal.ts'
 import { Operations } from '../../src/gateway/operation.ts'
+import { actionsNotRun } from '../../src/gateway/print-schema.ts'
 import { createRoleSchemas } from '../../src/gateway/role-schemas.ts'
 import { planOperation } from '../../src/tables/plan.ts'
 import { selectStatement } from '../../src/tables/select.ts'
-
-const notRun = () => {
-  throw new Error('Only reads are compiled here.')
-}
 
 const admin: Principal = {
   kind: 'person',
@@ -26,11 +23,7 @@ export interface Compiled {
 
 /** @throws Error when the document is not valid for an admin or does not only read tables. */
 export function compiled(query: string, variables: Readonly<Record<string, unknown>>): Compiled {
-  const schemas = createRoleSchemas({
-    sessions: { submit: notRun },
-    webhooks: { create: notRun, rotateSecret: notRun },
-    people: { signIn: notRun },
-  })
+  const schemas = createRoleSchemas(actionsNotRun)
   const role = schemas('admin')
   const prepared = new Operations().prepare({ query, variables }, { kind: 'person', role: 'admin' }, role)
   if ('errors' in prepared) throw new Error(prepared.errors.map((error) => error.message).join('; '))

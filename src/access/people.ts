@@ -51,21 +51,28 @@ export function checkedName(name: string): string {
 }
 
 /**
- * The id of whoever has this address and password.
- *
- * @throws SluiceError UNAUTHENTICATED; an unknown address, a wrong password and a disabled person look and cost the same.
+ * Whether this is the password of whoever has this address and may sign in. An unknown address, a wrong password and a
+ * disabled person cost the same; answer them the same (`wrongPassword`). `userId` is for the audit log alone.
  */
-export async function verifyPassword({ pool }: Database, email: string, password: string): Promise<string> {
+export async function checkPassword(
+  { pool }: Database,
+  email: string,
+  password: string,
+): Promise<
+  { readonly right: true; readonly userId: string } | { readonly right: false; readonly userId: string | null }
+> {
   const { rows } = await pool.query<{ id: string; password_hash: string | null; disabled: boolean }>(
     'select id, password_hash, disabled_at is not null as disabled from users where email = $1',
     [email.trim().toLowerCase()],
   )
   const [user] = rows
-  const right = await passwordMatches(user?.password_hash, password)
-  if (!user || !right || user.disabled) {
-    throw new SluiceError('UNAUTHENTICATED', 'The e-mail address or the password is wrong.')
-  }
-  return user.id
+  const matches = await passwordMatches(user?.password_hash, password)
+  if (user && matches && !user.disabled) return { right: true, userId: user.id }
+  return { right: false, userId: user?.id ?? null }
+}
+
+export function wrongPassword(): SluiceError {
+  return new SluiceError('UNAUTHENTICATED', 'The e-mail address or the password is wrong.')
 }
 
 /** A person as a token will say it, as of now. */

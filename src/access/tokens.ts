@@ -77,7 +77,8 @@ export async function createTokens(options: TokensOptions): Promise<Tokens> {
         ...claimsOf(principal),
         ...claims,
         ...(principal.allowedAddresses?.length ? { allowed_addresses: principal.allowedAddresses } : {}),
-        iat_ms: now,
+        // A person's roles were read at that moment, by the clock that voids tokens.
+        iat_ms: principal.issuedAt?.getTime() ?? now,
         jti: randomUUID(),
       })
         .setProtectedHeader({ alg: 'EdDSA', typ: 'at+jwt', kid })

@@ -32,6 +32,7 @@ export interface Caller {
   readonly principal: Principal
   readonly requestId: string
   readonly address: string | null
+  readonly userAgent?: string | null
 }
 
 export interface Engine {

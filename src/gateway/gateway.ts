@@ -3,11 +3,12 @@ import { randomUUID } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createAudit } from '../access/audit.ts'
-import { personPrincipal, verifyPassword } from '../access/people.ts'
 import type { Sealer } from '../access/seal.ts'
+import { createSignIns } from '../access/sign-ins.ts'
 import type { Config } from '../config.ts'
 import type { Database } from '../database/database.ts'
 import { changesChannel, createNotifier, deliveriesChannel } from '../database/notifications.ts'
+import { createMailer } from '../egress/mail.ts'
 import { SluiceError } from '../errors.ts'
 import { openChangeFeed } from '../live/change-feed.ts'
 import { createEvaluator } from '../live/evaluator.ts'
@@ -20,12 +21,14 @@ import { submitSession } from '../sessions/submit.ts'
 import { parsePattern } from '../tables/event-shape.ts'
 import { createWebhookActions } from '../webhooks/actions.ts'
 import { openAccess } from './access-parts.ts'
+import { createCredentialActions } from './credential-actions.ts'
 import { createEngine } from './engine.ts'
 import { createGraphQLHttp } from './graphql-http.ts'
 import { openGraphQLSocket } from './graphql-socket.ts'
 import { createMutations } from './mutations.ts'
 import { createOAuth } from './oauth.ts'
 import { Operations } from './operation.ts'
+import { createPeopleActions } from './people-actions.ts'
 import { replyGraphQLError, replyJson } from './reply.ts'
 import { requestPath } from './request-path.ts'
 import { type Actions, createRoleSchemas } from './role-schemas.ts'
@@ -55,7 +58,7 @@ export async function startGateway({ config, database, sealer, log }: GatewayOpt
   const liveQueries = createLiveQueries({ feed, evaluator, time, log })
   const streams = createStreams({ feed, evaluator, log, horizon: () => positionHorizon(database) })
   const access = await openAccess({ config, database, sealer, feed, log })
-  const { authenticator, clientAddress, revocations, tokens } = access
+  const { authenticator, clientAddress, revocations } = access
   const committed = () => {
     feed.poke()
     notifier.notify()
@@ -69,6 +72,24 @@ export async function startGateway({ config, database, sealer, log }: GatewayOpt
     mutations,
     retentionAfterRetrievalDays: config.RETENTION_AFTER_RETRIEVAL_DAYS,
   })
+  const mailer = createMailer({ url: config.SMTP_URL, from: config.MAIL_FROM })
+  const people = createPeopleActions({
+    database,
+    signIns: createSignIns({
+      database,
+      tokens: access.tokens,
+      secretKey: config.SLUICE_SECRET_KEY,
+      idleSeconds: config.SIGN_IN_IDLE_DAYS * 86_400,
+      longestSeconds: config.SIGN_IN_DAYS * 86_400,
+    }),
+    attempts: access.attempts,
+    mailer,
+    publicUrl: config.PUBLIC_URL.replace(/\/$/, ''),
+    invitationDays: config.INVITATION_DAYS,
+    passwordResetMinutes: config.PASSWORD_RESET_MINUTES,
+    committed,
+    log,
+  })
   const actions: Actions = {
     sessions: {
       async submit(object, { principal }) {
@@ -78,13 +99,8 @@ export async function startGateway({ config, database, sealer, log }: GatewayOpt
       },
     },
     webhooks: createWebhookActions({ database, sealer, ...webhooks, committed }),
-    people: {
-      async signIn(email, password) {
-        const principal = await personPrincipal(database, await verifyPassword(database, email, password))
-        const { token, expiresIn } = await tokens.issue(principal)
-        return { token, expires_in: expiresIn, role: principal.role }
-      },
-    },
+    credentials: createCredentialActions({ database, environment: config.SLUICE_ENVIRONMENT, committed }),
+    people,
   }
   const schemas = createRoleSchemas(actions, audit)
   const shared = {
@@ -153,6 +169,8 @@ export async function startGateway({ config, database, sealer, log }: GatewayOpt
       const patience = setTimeout(() => server.closeAllConnections(), 5_000)
       await closed
       clearTimeout(patience)
+      await people.close()
+      await mailer.close()
       await access.close()
       await feed.close()
       await notifier.close()

@@ -54,7 +54,7 @@ export function createGraphQLHttp(options: GraphQLHttpOptions) {
             request.headers['x-hasura-role'],
             await authenticator.authenticate(request.headers.authorization, { address }),
           )
-      const caller = { principal, requestId, address }
+      const caller = { principal, requestId, address, userAgent: request.headers['user-agent'] ?? null }
       if (request.method !== 'POST' && request.method !== 'GET') return replyOnly(response, 'GET, POST')
       const body = request.method === 'POST' ? await readBody(request, maxBodyBytes) : undefined
       const parameters = requestParameters(request, body)

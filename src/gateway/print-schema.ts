@@ -1,9 +1,36 @@
 /** `schema.graphql`: what an admin sees, which is everything there is. */
 import type { Role } from '../access/principal.ts'
-import { createRoleSchemas, printRoleSchema } from './role-schemas.ts'
+import type { PeopleActions } from './people-schema.ts'
+import { type Actions, createRoleSchemas, printRoleSchema } from './role-schemas.ts'
 
 const notRun = () => {
   throw new Error('This schema is only printed.')
+}
+
+const peopleNotRun: PeopleActions = {
+  signIn: notRun,
+  refresh: notRun,
+  signOut: notRun,
+  signOutEverywhere: notRun,
+  profile: notRun,
+  updateProfile: notRun,
+  invite: notRun,
+  resendInvitation: notRun,
+  revokeInvitation: notRun,
+  acceptInvitation: notRun,
+  requestPasswordReset: notRun,
+  resetPassword: notRun,
+  changePassword: notRun,
+  disablePerson: notRun,
+  enablePerson: notRun,
+}
+
+/** For who wants the schemas and runs no action. */
+export const actionsNotRun: Actions = {
+  sessions: { submit: notRun },
+  webhooks: { create: notRun, rotateSecret: notRun },
+  credentials: { create: notRun, rotate: notRun, revoke: notRun, revokeSecret: notRun, setKeys: notRun },
+  people: peopleNotRun,
 }
 
 /** The printed schema of the role admin. */
@@ -13,10 +40,6 @@ export function printFullSchema(): string {
 
 /** The printed schema of a role. */
 export function printSchemaOf(role: Role): string {
-  const schemas = createRoleSchemas({
-    sessions: { submit: notRun },
-    webhooks: { create: notRun, rotateSecret: notRun },
-    people: { signIn: notRun },
-  })
+  const schemas = createRoleSchemas(actionsNotRun)
   return printRoleSchema(schemas(role).schema)
 }

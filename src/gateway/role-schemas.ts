@@ -9,6 +9,7 @@ import { type RoleView, roleView } from '../tables/role-view.ts'
 import { addTables } from '../tables/schema.ts'
 import { addWebhookActions, type WebhookActions } from '../webhooks/schema.ts'
 import { auditActions } from './audit-actions.ts'
+import { addCredentialActions, type CredentialActions } from './credential-schema.ts'
 import { addPeopleActions, type PeopleActions } from './people-schema.ts'
 
 export interface RoleSchema {
@@ -19,6 +20,7 @@ export interface RoleSchema {
 export interface Actions {
   readonly sessions: SessionActions
   readonly webhooks: WebhookActions
+  readonly credentials: CredentialActions
   readonly people: PeopleActions
 }
 
@@ -51,7 +53,8 @@ function buildRoleSchema(model: Model, role: Role, actions: Actions, audit: Audi
   addTables(builder, view)
   addSessionActions(builder, role, actions.sessions)
   addWebhookActions(builder, role, actions.webhooks)
-  addPeopleActions(builder, actions.people)
+  addCredentialActions(builder, role, actions.credentials)
+  addPeopleActions(builder, role, actions.people)
   const schema = builder.toSchema({ sortSchema: false })
   return { schema: audit ? auditActions(schema, view, audit) : schema, view }
 }

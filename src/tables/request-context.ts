@@ -7,6 +7,8 @@ export interface RequestContext {
   /** Unique per request; in the log, in audit entries and in the `x-request-id` header. */
   readonly requestId: string
   readonly address: string | null
+  /** What the client calls itself. */
+  readonly userAgent?: string | null
   /** Answers one table root field, when an operation has other root fields beside it. */
   readonly resolveRoot: (info: GraphQLResolveInfo) => Promise<unknown>
 }

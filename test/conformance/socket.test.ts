@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import { request } from 'node:http'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { verifyPassword } from '../../src/access/people.ts'
+import { checkPassword, personPrincipal } from '../../src/access/people.ts'
 import { createTokens } from '../../src/access/tokens.ts'
 import { aSession, basic, buildWorld, type World } from '../ground/world.ts'
 import { type BareSocket, openAcknowledged, openSocket } from './bare-socket.ts'
@@ -267,7 +267,8 @@ describe('the end of access', () => {
     const { database, sealer, config, camden } = world
     const tokens = await createTokens({ database, sealer, issuer: config.PUBLIC_URL, seconds: 1 })
     const { email, password } = camden.editor
-    const { token } = await tokens.issue(await verifyPassword(database, email, password))
+    const { userId } = await checkPassword(database, email, password)
+    const { token } = await tokens.issue(await personPrincipal(database, userId as string))
     const bare = await openAcknowledged(world.url, `Bearer ${token}`)
     expect(await bare.closed()).toEqual({ code: 4403, reason: expect.stringMatching(/token has ended; connect again/) })
   })
