@@ -90,5 +90,11 @@ function judged(reply: string): ScanResult {
   if (/^stream: OK$/.test(text)) return { clean: true }
   const found = /^stream: (.+) FOUND$/.exec(text)?.[1]
   if (found) return { clean: false, reason: `The virus scanner found ${found}.` }
+  if (/size limit exceeded/i.test(text)) {
+    return {
+      clean: false,
+      reason: 'The virus scanner takes no file of this size (its StreamMaxLength), so it was not scanned.',
+    }
+  }
   throw new SluiceError('UNAVAILABLE', `The virus scanner could not scan the file: ${text.slice(0, 200)}.`)
 }

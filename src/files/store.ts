@@ -45,7 +45,7 @@ export interface FileStore {
    * so that no more than two parts are in memory, and the stream is read only as fast as the storage takes it. When the
    * stream fails, nothing is stored, and its error is thrown.
    */
-  put(key: string, body: Readable | Buffer, options?: PutOptions): Promise<{ readonly etag: string }>
+  put(key: string, body: AsyncIterable<Buffer> | Buffer, options?: PutOptions): Promise<{ readonly etag: string }>
   /** @throws SluiceError NOT_FOUND */
   get(key: string): Promise<Readable>
   stat(key: string): Promise<StoredFile | undefined>
