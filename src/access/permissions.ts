@@ -354,7 +354,6 @@ export const exposures: Readonly<Record<string, Exposure>> = {
     },
   },
   deliveries: {
-    hidden: ['lease_token'],
     read: {
       ...people(ofOwnTeams),
       consumer: {

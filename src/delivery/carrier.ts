@@ -39,6 +39,12 @@ export interface LeasedDelivery {
   readonly timeout_ms: number
   readonly concurrency: number
   readonly event: DeliveryEvent
+  /**
+   * Set when it tells of no session but of how a target fares, or is a test. Then
+   * `event` has the operational event's id, type, team and time, and an empty
+   * `session_id` and `flow`; `team_id` is empty for one of the platform.
+   */
+  readonly operational?: { readonly detail: unknown }
 }
 
 export interface CarrierContext {
@@ -53,6 +59,18 @@ export interface AttemptPhases {
   readonly tls?: number
   readonly first_byte?: number
   readonly total?: number
+}
+
+/** What the handshake agreed on, and the receiver's certificate. */
+export interface TlsFacts {
+  /** `TLSv1.3` */
+  readonly protocol?: string
+  readonly cipher?: string
+  /** Common names. */
+  readonly subject?: string
+  readonly issuer?: string
+  /** ISO 8601. */
+  readonly valid_to?: string
 }
 
 /** Why an attempt failed. `http` is an answer outside 2xx, `connector` a run that did not succeed, `internal` a defect of ours. */
@@ -86,6 +104,8 @@ export interface AttemptReport {
     readonly headers: Readonly<Record<string, string>>
   }
   readonly response?: { readonly headers: Readonly<Record<string, string>> }
+  /** Of the connection that carried it; absent where there was none, or plain http. */
+  readonly tls?: TlsFacts
   /** The start of the answer's body, as text. Kept to 16 KiB. */
   readonly response_body?: string
   readonly phases?: AttemptPhases

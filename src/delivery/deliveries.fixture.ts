@@ -29,13 +29,19 @@ export async function plantTeam(pool: pg.Pool): Promise<Planted> {
 export async function plantWebhook(
   pool: pg.Pool,
   { integration_id, team_id }: Planted,
-  { url = 'https://receiver.test/', concurrency = 8, timeout_ms = 5000 } = {},
+  {
+    url = 'https://receiver.test/',
+    concurrency = 8,
+    timeout_ms = 5000,
+    ordered = false,
+    rate_per_second = null as number | null,
+  } = {},
 ): Promise<PlantedTarget> {
   const id = randomUUID()
   await pool.query(
-    `insert into webhooks (id, integration_id, team_id, name, url, config, concurrency, timeout_ms)
-     values ($1, $2, $3, 'hook', $4, '{"office":"north"}', $5, $6)`,
-    [id, integration_id, team_id, url, concurrency, timeout_ms],
+    `insert into webhooks (id, integration_id, team_id, name, url, config, concurrency, timeout_ms, ordered, rate_per_second)
+     values ($1, $2, $3, 'hook', $4, '{"office":"north"}', $5, $6, $7, $8)`,
+    [id, integration_id, team_id, url, concurrency, timeout_ms, ordered, rate_per_second],
   )
   return { id, integration_id }
 }
@@ -59,10 +65,10 @@ export async function plantDeliveries(
      ), event as (
        insert into session_events (type, session_id, team_id, flow_id, payment_id)
        select 'session.submitted', id, $1, $2, 'pay_1' from session
-       returning id, session_id
+       returning id, session_id, position
      )
-     insert into deliveries (event_id, session_id, team_id, integration_id, webhook_id)
-     select event.id, event.session_id, $1, $3, target.id from event, unnest($4::uuid[]) as target(id)
+     insert into deliveries (event_id, event_position, session_id, team_id, integration_id, webhook_id)
+     select event.id, event.position, event.session_id, $1, $3, target.id from event, unnest($4::uuid[]) as target(id)
       order by event.id
      returning id`,
     [team_id, flow_id, integration_id, targets.map((target) => target.id), count],
@@ -76,7 +82,8 @@ export async function until<T>(ask: () => Promise<T>, fits: (answer: T) => boole
   for (;;) {
     const answer = await ask()
     if (fits(answer)) return answer
-    if (performance.now() > deadline) throw new Error(`still not so after ${ms} ms: ${JSON.stringify(answer)}`)
+    if (performance.now() > deadline)
+      throw new Error(`still not so after ${ms} ms: ${JSON.stringify(answer)?.slice(0, 1000)}`)
     await new Promise((resolve) => setTimeout(resolve, 5))
   }
 }

@@ -4,12 +4,19 @@ import type pg from 'pg'
 import { changesChannel, createNotifier, deliveriesChannel, listen, type Notifier } from '../database/notifications.ts'
 import { messageOf, SluiceError } from '../errors.ts'
 import type { Log } from '../log.ts'
-import type { AttemptReport, Carrier, TargetKind } from './carrier.ts'
-import { claimDeliveries } from './claim.ts'
+import type { AttemptReport, Carrier, LeasedDelivery, TargetKind } from './carrier.ts'
+import { type Claim, claimDeliveries, firstTurn, type Turn } from './claim.ts'
 import { Hand, type Held } from './hand.ts'
-import { type Outcome, recordHealth } from './health.ts'
-import { releaseLeases, renewLeases } from './renew.ts'
-import { type RetryPolicy, retryBySchedule } from './retry-policy.ts'
+import {
+  type DisablePolicy,
+  disableAfter,
+  type Outcome,
+  type ProbePolicy,
+  probeLessAndLess,
+  recordHealth,
+} from './health.ts'
+import { releaseLeases, renewLeases, showLeased } from './renew.ts'
+import { type PausePolicy, pauseWhenAsked, type RetryPolicy, retryBySchedule } from './retry-policy.ts'
 import { type Settlement, settleDeliveries } from './settle.ts'
 
 export interface DeliveryEngineOptions {
@@ -25,8 +32,25 @@ export interface DeliveryEngineOptions {
   readonly leaseMs?: number
   /** Without any notification the database is asked this often. @default 1000 */
   readonly pollMs?: number
-  /** So many failures in a row, and a webhook is shown as failing. @default 5 */
+  /** So many failures in a row, and a target is shown as failing. @default 5 */
   readonly failingAfter?: number
+  /** When a failing target is given up. @default after five days */
+  readonly disablePolicy?: DisablePolicy
+  /** When a target that was given up is tried with one delivery. @default after an hour, then ever later, each day at least */
+  readonly probePolicy?: ProbePolicy
+  /** How long all of a target's deliveries wait after an answer that asks for it. @default after 429, and 503 with Retry-After */
+  readonly pausePolicy?: PausePolicy
+  /** Hears what happens, for metrics. */
+  readonly observer?: EngineObserver
+}
+
+export interface EngineObserver {
+  /** A claim took so many deliveries. */
+  claimed?(count: number, seconds: number): void
+  /** An attempt ended. `queuedSeconds` is how long it had been due; only for first attempts. */
+  attempted?(delivery: LeasedDelivery, report: AttemptReport, seconds: number, queuedSeconds: number | undefined): void
+  /** So many results were written in one statement. */
+  settled?(count: number, seconds: number): void
 }
 
 export interface DeliveryEngine {
@@ -56,6 +80,8 @@ const graceMs = 5000
 const mostSettled = 500
 /** How often attempts that have become long give up their places. */
 const longCheckMs = 200
+/** Another process was claiming in a lane that we wanted: it takes a few milliseconds. */
+const contendedMs = 5
 /** After an error of the database. */
 const pauseMs = 500
 
@@ -63,21 +89,32 @@ const pauseMs = 500
  * A delivery is in one of these states (`deliveries.status`):
  *
  * - `pending`: written by the submitting transaction with `due_at` = now and
- *   nothing else set. Leaves by a claim.
- * - `leased`: a process works on it. `lease_token` names the claim, `due_at` is
- *   when the lease ends, `attempt_count` counts the attempt that the claim is for.
- *   The process renews the lease while it queues, attempts or writes. When it
- *   dies, `due_at` passes, and the delivery is claimed again like any that is due,
- *   under a new token; whatever the first process still writes is ignored, because
- *   every write names its token.
- * - `waiting`: an attempt failed and the retry policy named a time, or a stopping
- *   process gave it back. `due_at` is the time of the next attempt. Leaves by a claim.
+ *   nothing else set. `waiting`: an attempt failed and the retry policy named a
+ *   time, or a stopping process cut one off; `due_at` is when the next one may be.
+ *   Both leave by the end of a lease.
+ * - `leased`: like the one it was before, and an attempt has been under way for a
+ *   quarter of a second. It is for those who look; quick attempts never show it.
  * - `succeeded`, `exhausted` (the policy named no time), `cancelled` (when it came
  *   due its target was switched off, or its integration had lost sight of the
- *   session): final. `due_at` and `lease_token` are null, `finished_at` is set.
+ *   session; or a person did it): final. `due_at` is null and `finished_at` set,
+ *   exactly in these. A replay makes one `pending` again.
+ *
+ * Who works on a delivery holds a **lease**: a row of `delivery_leases` with a
+ * token, the number of the attempt, and an end. A claim makes leases and does not
+ * write `deliveries`. The process renews them while it queues, attempts or writes;
+ * the end of a lease (its row deleted, the delivery's state written, one
+ * statement) needs its token. When a process dies its leases run out, and a claim
+ * takes them over under a new token and the next attempt's number; whatever the
+ * first process still writes is ignored, but for the attempt, which was made.
  *
  * So a delivery is attempted at least once, and twice only where the result of an
  * attempt was lost, always with the same delivery id.
+ *
+ * A target's **lane** (`delivery_lanes`) is locked while somebody claims from it,
+ * which makes order, rate and concurrency hold over all processes: see `claim.ts`.
+ * Of an ordered target this process may lease several, but it starts one only when
+ * the result of the one before is written, and gives the others back when that one
+ * has to be tried again.
  *
  * In the process: one loop claims, whenever it is woken and there is room; `Hand`
  * says what may start; each attempt runs by itself; one writer settles results in
@@ -90,7 +127,15 @@ class Engine implements DeliveryEngine {
   readonly #retryPolicy: RetryPolicy
   readonly #leaseMs: number
   readonly #pollMs: number
-  readonly #failingAfter: number
+  readonly #health: {
+    readonly failingAfter: number
+    readonly disablePolicy: DisablePolicy
+    readonly probePolicy: ProbePolicy
+  }
+  readonly #pausePolicy: PausePolicy
+  readonly #observer: EngineObserver
+  /** Names this process in leases. */
+  readonly #workerId = randomUUID()
   readonly #hand: Hand
   readonly #results: { readonly held: Held; readonly settlement: Settlement; readonly outcome?: Outcome }[] = []
   readonly #attempts = new Set<AbortController>()
@@ -101,6 +146,9 @@ class Engine implements DeliveryEngine {
   /** Tells live queries that attempts were written. */
   readonly #settled: Notifier
   readonly #loop: Promise<void>
+  /** Whose turn it is in the next claim. */
+  #turn: Turn = firstTurn
+  #rateTimer: NodeJS.Timeout | undefined
   #stopping = false
   #stopped: Promise<void> | undefined
   #woken = false
@@ -121,6 +169,10 @@ class Engine implements DeliveryEngine {
     leaseMs = 15_000,
     pollMs = 1000,
     failingAfter = 5,
+    disablePolicy = disableAfter(),
+    probePolicy = probeLessAndLess(),
+    pausePolicy = pauseWhenAsked(),
+    observer = {},
   }: DeliveryEngineOptions) {
     this.#pool = pool
     this.#log = log
@@ -128,7 +180,9 @@ class Engine implements DeliveryEngine {
     this.#retryPolicy = retryPolicy
     this.#leaseMs = leaseMs
     this.#pollMs = pollMs
-    this.#failingAfter = failingAfter
+    this.#health = { failingAfter, disablePolicy, probePolicy }
+    this.#pausePolicy = pausePolicy
+    this.#observer = observer
     this.#hand = new Hand({ concurrency })
     this.#listener = listen({ pool, channel: deliveriesChannel, log, onNotify: () => this.#poke() })
     this.#notifier = createNotifier({ pool, channels: [deliveriesChannel, changesChannel], log })
@@ -136,6 +190,7 @@ class Engine implements DeliveryEngine {
     this.#renewal = setInterval(() => void this.#renew(), leaseMs / 3)
     this.#longCheck = setInterval(() => {
       if (this.#hand.freeLong() > 0) this.#fill()
+      void this.#show()
     }, longCheckMs)
     this.#loop = this.#claimUntilStopped()
   }
@@ -173,12 +228,27 @@ class Engine implements DeliveryEngine {
     await this.#writing
     clearInterval(this.#renewal)
     clearInterval(this.#longCheck)
+    clearTimeout(this.#rateTimer)
     await Promise.all([this.#listener.close(), this.#notifier.close(), this.#settled.close()])
   }
 
+  /** Attempts that take their time are shown as leased. */
+  async #show(): Promise<void> {
+    const held = this.#hand.toShow()
+    if (held.length === 0) return
+    try {
+      await showLeased(this.#pool, held.map(leaseOf))
+      this.#settled.notify()
+    } catch (error) {
+      this.#log.warn({ error: messageOf(error) }, 'deliveries under way could not be shown as leased')
+    }
+  }
+
   /** If the database is away, the leases run out by themselves. */
-  async #giveBack(stage: 'queued' | 'running'): Promise<void> {
-    const held = this.#hand.all().filter((each) => each.stage === stage)
+  async #giveBack(
+    stage: 'queued' | 'running',
+    held: readonly Held[] = this.#hand.all().filter((each) => each.stage === stage),
+  ): Promise<void> {
     if (held.length === 0) return
     for (const each of held) this.#hand.drop(each)
     try {
@@ -202,8 +272,8 @@ class Engine implements DeliveryEngine {
       }
       try {
         const room = this.#hand.room()
-        const more = await this.#claim(limit, room)
-        this.#hungry = more || [...room.values()].includes(0)
+        const { more, filled } = await this.#claim(limit, room)
+        this.#hungry = more || filled || [...room.values()].includes(0)
         // What came first may have filled its target; others are served by the next claim.
         if (more) continue
       } catch (error) {
@@ -215,18 +285,24 @@ class Engine implements DeliveryEngine {
     }
   }
 
-  /** @returns whether more is due, and could be claimed at once. */
-  async #claim(limit: number, room: ReadonlyMap<string, number>): Promise<boolean> {
+  async #claim(limit: number, room: ReadonlyMap<string, number>): Promise<Pick<Claim, 'more' | 'filled'>> {
     const token = randomUUID()
-    const leaseUntil = performance.now() + this.#leaseMs
-    const { deliveries, more } = await claimDeliveries(this.#pool, {
+    const start = performance.now()
+    const leaseUntil = start + this.#leaseMs
+    const { deliveries, more, filled, contended, nextInMs, turn } = await claimDeliveries(this.#pool, {
       kinds: [...this.#carriers.keys()],
+      workerId: this.#workerId,
       limit,
       room,
       share: this.#hand.share,
       token,
       leaseMs: this.#leaseMs,
+      turn: this.#turn,
     })
+    this.#turn = turn
+    this.#observer.claimed?.(deliveries.length, (performance.now() - start) / 1000)
+    if (contended) this.#pokeAfter(contendedMs)
+    if (nextInMs !== undefined) this.#pokeAfter(nextInMs)
     for (const delivery of deliveries) {
       const held = this.#hand.add(delivery, token, leaseUntil)
       if (delivery.refusal === null) continue
@@ -235,14 +311,14 @@ class Engine implements DeliveryEngine {
     }
     this.#write()
     this.#fill()
-    return more
+    return { more, filled }
   }
 
   /** Starts what may start. */
   #fill(): void {
     while (!this.#stopping) {
       const held = this.#hand.start()
-      if (!held) return
+      if (!held) break
       if (held.leaseUntil - performance.now() < this.#leaseMs / 10) {
         // The process was held up for so long that another may have it by now.
         this.#hand.drop(held)
@@ -250,6 +326,10 @@ class Engine implements DeliveryEngine {
       }
       void this.#attempt(held)
     }
+    const next = this.#hand.nextStartAt
+    if (next === undefined || this.#stopping) return
+    clearTimeout(this.#rateTimer)
+    this.#rateTimer = setTimeout(() => this.#fill(), Math.max(0, next - performance.now()))
   }
 
   async #attempt(held: Held): Promise<void> {
@@ -262,26 +342,50 @@ class Engine implements DeliveryEngine {
     if (!this.#hand.holds(held)) return
 
     this.#hand.ended(held, duration)
+    this.#observed(delivery, report, { startedAt, duration })
     const attempt = {
       number: delivery.attempt,
       started_at: startedAt,
       duration_ms: Math.round(duration * 100) / 100,
       report,
     }
+    const next = this.#nextState(delivery.attempt, report)
+    const pause_ms = this.#pausePolicy(report)
+    // What else is in hand for a target that wants none, or must not be overtaken, goes back unbegun.
+    if (pause_ms !== undefined || report.gone || (delivery.ordered && next.status === 'waiting')) {
+      await this.#giveBack('queued', this.#hand.queued(delivery.target_id))
+      if (!this.#hand.holds(held)) return
+    }
     this.#results.push({
       held,
-      settlement: { ...leaseOf(held), ...this.#nextState(delivery.attempt, report), attempt },
-      outcome:
-        delivery.kind === 'webhook'
-          ? {
-              webhook_id: delivery.target_id,
-              succeeded: report.outcome === 'succeeded',
-              gone: report.gone ? (report.error_message ?? 'The endpoint answered that it is gone.') : undefined,
-            }
-          : undefined,
+      settlement: { ...leaseOf(held), ...next, ...(pause_ms === undefined ? {} : { pause_ms }), attempt },
+      outcome: {
+        kind: delivery.kind,
+        target_id: delivery.target_id,
+        succeeded: report.outcome === 'succeeded',
+        ...(report.gone ? { gone: report.error_message ?? 'The endpoint answered that it is gone.' } : {}),
+        ...(report.outcome === 'failed' ? { error: next.last_error ?? 'failed' } : {}),
+      },
     })
     this.#write()
     this.#fill()
+  }
+
+  #observed(
+    delivery: LeasedDelivery,
+    report: AttemptReport,
+    { startedAt, duration }: { readonly startedAt: Date; readonly duration: number },
+  ): void {
+    const queued =
+      delivery.attempt === 1 ? (startedAt.getTime() - delivery.event.created_at.getTime()) / 1000 : undefined
+    this.#observer.attempted?.(delivery, report, duration / 1000, queued)
+    if (report.outcome === 'succeeded') return
+    const { id, kind, target_id, attempt } = delivery
+    const { status_code, error_class, error_message } = report
+    this.#log.info(
+      { delivery: id, [kind]: target_id, attempt, status_code, error_class, error: error_message },
+      'an attempt failed',
+    )
   }
 
   async #report({ delivery }: Held): Promise<AttemptReport> {
@@ -340,16 +444,22 @@ class Engine implements DeliveryEngine {
     while (this.#results.length > 0) {
       const batch = this.#results.slice(0, mostSettled)
       const settlements = batch.map(({ settlement }) => settlement)
+      const durable = batch.some(({ held }) => held.delivery.ordered)
+      const start = performance.now()
       try {
-        const settled = await this.#settle(settlements)
+        const settled = await this.#settle(settlements, durable)
+        this.#observer.settled?.(batch.length, (performance.now() - start) / 1000)
         this.#settled.notify()
         this.#results.splice(0, batch.length)
         for (const { held, settlement } of batch) {
           this.#hand.drop(held)
           if (!settled.has(settlement.delivery_id)) {
             this.#log.warn({ delivery: settlement.delivery_id }, 'the lease was lost before the result was written')
+            if (held.delivery.ordered) await this.#giveBack('queued', this.#hand.queued(held.delivery.target_id))
           } else if (settlement.delay_ms !== undefined) this.#pokeAfter(settlement.delay_ms)
         }
+        // The next of an ordered target waits for this.
+        this.#fill()
         if (this.#hungry && this.#hand.isWorthClaiming(batch.map(({ held }) => held.delivery.target_id))) this.#poke()
       } catch (error) {
         this.#log.error(
@@ -362,22 +472,25 @@ class Engine implements DeliveryEngine {
         continue
       }
       const outcomes = batch.flatMap(({ outcome }) => outcome ?? [])
-      await recordHealth(this.#pool, outcomes, { failingAfter: this.#failingAfter }).catch((error) =>
-        this.#log.error({ error: messageOf(error) }, 'the health of webhooks could not be written'),
-      )
+      try {
+        const released = await recordHealth(this.#pool, outcomes, this.#health)
+        if (released.length > 0) this.#notifier.notify()
+      } catch (error) {
+        this.#log.error({ error: messageOf(error) }, 'the health of targets could not be written')
+      }
     }
   }
 
   /** A batch that the database refuses for its content (a session deleted at that moment) is written one by one. */
-  async #settle(settlements: readonly Settlement[]): Promise<ReadonlySet<string>> {
+  async #settle(settlements: readonly Settlement[], durable: boolean): Promise<ReadonlySet<string>> {
     try {
-      return await settleDeliveries(this.#pool, settlements)
+      return await settleDeliveries(this.#pool, settlements, { durable })
     } catch (error) {
       if (!isRefusedContent(error)) throw error
       const settled = new Set<string>()
       for (const settlement of settlements) {
         try {
-          for (const id of await settleDeliveries(this.#pool, [settlement])) settled.add(id)
+          for (const id of await settleDeliveries(this.#pool, [settlement], { durable })) settled.add(id)
         } catch (single) {
           if (!isRefusedContent(single)) throw single
           this.#log.error(

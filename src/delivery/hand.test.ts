@@ -17,6 +17,9 @@ function delivery(target: string, concurrency: number): ClaimedDelivery {
     timeout_ms: 1000,
     concurrency,
     refusal: null,
+    ordered: false,
+    interval_ms: null,
+    start_in_ms: 0,
     event: {
       id: 'event',
       type: 'session.submitted',
@@ -32,14 +35,14 @@ function delivery(target: string, concurrency: number): ClaimedDelivery {
 
 test('targets take turns, whoever came first', () => {
   const hand = new Hand({ concurrency: 16 })
-  for (const target of ['a', 'a', 'a', 'b', 'b', 'c']) hand.add(delivery(target, 8), 'token', 0)
+  for (const target of ['a', 'a', 'a', 'b', 'b', 'c']) hand.add(delivery(target, 8), 'token', 0, 0)
   const order = Array.from({ length: 6 }, () => hand.start()?.delivery.target_id)
   expect(order).toEqual(['a', 'b', 'c', 'a', 'b', 'a'])
 })
 
 test('an attempt that takes long gives its place to another, but still counts for its target', () => {
   const hand = new Hand({ concurrency: 4 })
-  for (const target of ['a', 'b', 'c', 'd', 'a', 'e']) hand.add(delivery(target, 1), 'token', 0)
+  for (const target of ['a', 'b', 'c', 'd', 'a', 'e']) hand.add(delivery(target, 1), 'token', 0, 0)
   for (let n = 0; n < 4; n++) hand.start(0)
   expect(hand.start(500)).toBeUndefined()
   expect(hand.freeLong(999)).toBe(0)
@@ -66,7 +69,7 @@ test('whatever happens, no limit is passed and nothing is lost or left over', ()
           const fitting = [...held].filter((each) => each.stage === stage)
           return fitting[pick % (fitting.length || 1)]
         }
-        if (action === 'add') held.add(hand.add(delivery(String(target), limits[target] ?? 1), 'token', 0))
+        if (action === 'add') held.add(hand.add(delivery(String(target), limits[target] ?? 1), 'token', 0, 0))
         if (action === 'start') hand.start(now)
         if (action === 'long') hand.freeLong(now)
         const [running, any] = [pickFrom('running'), [...held][pick % (held.size || 1)]]

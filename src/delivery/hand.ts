@@ -14,6 +14,8 @@ export interface Held {
   stage: 'queued' | 'running' | 'settling'
   /** On the monotonic clock, once started. */
   startedAt: number
+  /** On the monotonic clock: the target's rate allows it from then on. */
+  readonly startAt: number
   /** It runs, but no longer takes one of the process's places. */
   isLong: boolean
 }
@@ -21,11 +23,15 @@ export interface Held {
 interface Target {
   readonly id: string
   readonly concurrency: number
+  /** One after the other, each when the result of the one before is written. */
+  readonly ordered: boolean
+  /** Between two attempts at least. */
+  readonly intervalMs: number
   readonly queue: Held[]
   running: number
   held: number
-  /** Moving average of an attempt's duration; undefined before the first ended. */
-  meanMs: number | undefined
+  /** On the monotonic clock, by its rate. */
+  nextStart: number
 }
 
 /** Below this mean, waiting for a claim between two attempts would cost more than holding some in reserve. */
@@ -36,6 +42,10 @@ const reserve = 4
 const mostInHand = 4
 /** An attempt that takes longer mostly waits, which costs next to nothing: its place goes to another. */
 const longMs = 1000
+/** Attempts under way for longer are shown as leased. */
+const shownMs = 250
+/** Targets of which the process remembers how long an attempt takes. */
+const mostRemembered = 10_000
 
 export interface HandOptions {
   /** Attempts that run at once, long ones not counted. */
@@ -46,8 +56,12 @@ export class Hand {
   readonly #held = new Map<string, Held>()
   /** The target that was served last is the last: a ring. */
   readonly #targets = new Map<string, Target>()
+  /** Moving average of an attempt's duration, of targets that were tried lately. */
+  readonly #meanMs = new Map<string, number>()
   readonly #concurrency: number
   #running = 0
+  #nextStartAt: number | undefined
+  readonly #shown = new WeakSet<Held>()
 
   constructor({ concurrency }: HandOptions) {
     this.#concurrency = concurrency
@@ -72,15 +86,27 @@ export class Hand {
     return this.#concurrency * mostInHand - this.#held.size
   }
 
-  /** How many more each target in hand may get. Less than half a target's allowance is not worth a claim and counts as none. */
+  /**
+   * How many more each target may get; one that is not named gets its share. Less
+   * than half a target's allowance is not worth a claim and counts as none.
+   *
+   * Slow targets together hold at most half of the hand, however many they are:
+   * beyond that none of them gets more, and the quick ones have the other half.
+   */
   room(): ReadonlyMap<string, number> {
     const rooms = new Map<string, number>()
+    let slowHeld = 0
     for (const [id, target] of this.#targets) {
       const limit = Math.min(target.concurrency, this.share)
-      const isQuick = target.meanMs !== undefined && target.meanMs < quickMs
+      const mean = this.#meanMs.get(id)
+      const isQuick = mean !== undefined && mean < quickMs
       const allowance = isQuick ? limit * reserve : limit
       const left = allowance - target.held
       rooms.set(id, isQuick && left < allowance / 2 ? 0 : Math.max(0, left))
+      if (mean !== undefined && mean >= longMs) slowHeld += target.held
+    }
+    if (slowHeld >= (this.#concurrency * mostInHand) / 2) {
+      for (const [id, mean] of this.#meanMs) if (mean >= longMs) rooms.set(id, 0)
     }
     return rooms
   }
@@ -93,17 +119,20 @@ export class Hand {
   }
 
   /** One that must not be delivered is never queued. */
-  add(delivery: ClaimedDelivery, token: string, leaseUntil: number): Held {
+  add(delivery: ClaimedDelivery, token: string, leaseUntil: number, now = performance.now()): Held {
     const stage = delivery.refusal === null ? 'queued' : 'settling'
-    const held: Held = { delivery, token, leaseUntil, stage, startedAt: 0, isLong: false }
+    const startAt = now + delivery.start_in_ms
+    const held: Held = { delivery, token, leaseUntil, stage, startedAt: 0, startAt, isLong: false }
     this.#held.set(delivery.id, held)
     const target = this.#targets.get(delivery.target_id) ?? {
       id: delivery.target_id,
       concurrency: delivery.concurrency,
+      ordered: delivery.ordered,
+      intervalMs: delivery.interval_ms ?? 0,
       queue: [],
       running: 0,
       held: 0,
-      meanMs: undefined,
+      nextStart: 0,
     }
     target.held++
     if (held.stage === 'queued') target.queue.push(held)
@@ -113,20 +142,52 @@ export class Hand {
 
   /** The next delivery that may start, target after target in turn; marks it as running. */
   start(now = performance.now()): Held | undefined {
+    this.#nextStartAt = undefined
     if (this.#running >= this.#concurrency) return undefined
     for (const target of this.#targets.values()) {
-      if (target.running >= Math.min(target.concurrency, this.share)) continue
-      const held = target.queue.shift()
-      if (!held) continue
+      const [first] = target.queue
+      if (!first) continue
+      if (target.ordered) {
+        if (target.held > target.queue.length) continue
+      } else if (target.running >= Math.min(target.concurrency, this.share)) continue
+      // Timers are late by a part of a millisecond at most.
+      const startAt = Math.max(first.startAt, target.nextStart)
+      if (startAt > now + 0.5) {
+        this.#nextStartAt = Math.min(this.#nextStartAt ?? startAt, startAt)
+        continue
+      }
+      target.queue.shift()
+      target.nextStart = Math.max(now, startAt) + target.intervalMs
       this.#targets.delete(target.id)
       this.#targets.set(target.id, target)
-      held.stage = 'running'
-      held.startedAt = now
+      first.stage = 'running'
+      first.startedAt = now
       target.running++
       this.#running++
-      return held
+      return first
     }
     return undefined
+  }
+
+  /** When the rate of some target allows what `start` has just passed over, on the monotonic clock. */
+  get nextStartAt(): number | undefined {
+    return this.#nextStartAt
+  }
+
+  /** What of this target has not begun. */
+  queued(targetId: string): readonly Held[] {
+    return [...(this.#targets.get(targetId)?.queue ?? [])]
+  }
+
+  /** Attempts that have just become worth showing; each is told once. */
+  toShow(now = performance.now()): readonly Held[] {
+    const shown: Held[] = []
+    for (const held of this.#held.values()) {
+      if (held.stage !== 'running' || this.#shown.has(held) || now - held.startedAt < shownMs) continue
+      this.#shown.add(held)
+      shown.push(held)
+    }
+    return shown
   }
 
   /** Frees the places of attempts that have become long. They still count for their targets. @returns how many. */
@@ -136,6 +197,8 @@ export class Hand {
       if (held.stage !== 'running' || held.isLong || now - held.startedAt < longMs) continue
       held.isLong = true
       this.#running--
+      // It is slow, although it has not ended.
+      this.#remember(held.delivery.target_id, now - held.startedAt)
       freed++
     }
     return freed
@@ -149,7 +212,17 @@ export class Hand {
     const target = this.#targets.get(held.delivery.target_id)
     if (!target) return
     target.running--
-    target.meanMs = target.meanMs === undefined ? durationMs : target.meanMs * 0.8 + durationMs * 0.2
+    this.#remember(target.id, durationMs)
+  }
+
+  /** The ones tried longest ago are forgotten first. */
+  #remember(targetId: string, durationMs: number): void {
+    const before = this.#meanMs.get(targetId)
+    this.#meanMs.delete(targetId)
+    this.#meanMs.set(targetId, before === undefined ? durationMs : before * 0.8 + durationMs * 0.2)
+    if (this.#meanMs.size <= mostRemembered) return
+    const [oldest] = this.#meanMs.keys()
+    if (oldest !== undefined) this.#meanMs.delete(oldest)
   }
 
   /** Puts it out of hand, whatever its stage. */

@@ -1,4 +1,4 @@
-/** Keeps leases, and gives them back. */
+/** Keeps leases, shows long ones, and gives leases back. */
 import type pg from 'pg'
 
 export interface Lease {
@@ -6,7 +6,7 @@ export interface Lease {
   readonly lease_token: string
 }
 
-/** Prolongs leases by `leaseMs` from now. @returns ids of those that are still held. */
+/** Prolongs leases by `leaseMs` from now. One that has run out is not revived. @returns ids of those that are still held. */
 export async function renewLeases(
   pool: pg.Pool,
   leases: readonly Lease[],
@@ -15,19 +15,33 @@ export async function renewLeases(
   const { rows } = await pool.query<{ id: string }>({
     name: 'renew_leases',
     text: `
-      update deliveries d
-         set due_at = now() + $3::float8 * interval '1 millisecond'
+      update delivery_leases held
+         set leased_until = now() + $3::float8 * interval '1 millisecond'
         from unnest($1::uuid[], $2::uuid[]) as lease(id, token)
-       where d.id = lease.id and d.lease_token = lease.token and d.status = 'leased'
-      returning d.id`,
+       where held.delivery_id = lease.id and held.token = lease.token and held.leased_until > now()
+      returning held.delivery_id as id`,
     values: [...columnsOf(leases), leaseMs],
   })
   return new Set(rows.map((row) => row.id))
 }
 
+/** Shows deliveries as `leased`: attempts that take their time. */
+export async function showLeased(pool: pg.Pool, leases: readonly Lease[]): Promise<void> {
+  await pool.query({
+    name: 'show_leased',
+    text: `
+      update deliveries d
+         set status = 'leased'
+        from unnest($1::uuid[], $2::uuid[]) as lease(id, token)
+        join delivery_leases held on held.delivery_id = lease.id and held.token = lease.token
+       where d.id = lease.id and d.status in ('pending', 'waiting')`,
+    values: columnsOf(leases),
+  })
+}
+
 /**
  * Gives leases back: the deliveries are due at once, for whoever comes. An
- * attempt that was not begun is taken back; one that was begun stays counted,
+ * attempt that was not begun leaves no trace; one that was begun stays counted,
  * because the target may have seen it.
  */
 export async function releaseLeases(
@@ -35,16 +49,21 @@ export async function releaseLeases(
   leases: readonly Lease[],
   { begun }: { readonly begun: boolean },
 ): Promise<void> {
-  await pool.query(
-    `update deliveries d
-        set status = 'waiting',
-            due_at = now(),
-            lease_token = null,
-            attempt_count = d.attempt_count - case when $3 then 0 else 1 end
-       from unnest($1::uuid[], $2::uuid[]) as lease(id, token)
-      where d.id = lease.id and d.lease_token = lease.token and d.status = 'leased'`,
-    [...columnsOf(leases), begun],
-  )
+  await pool.query({
+    name: 'release_leases',
+    text: `
+      with released as (
+        delete from delivery_leases held
+         using unnest($1::uuid[], $2::uuid[]) as lease(id, token)
+         where held.delivery_id = lease.id and held.token = lease.token
+        returning held.delivery_id, held.attempt
+      )
+      update deliveries d
+         set status = 'waiting', due_at = now(), attempt_count = r.attempt
+        from released r
+       where $3 and d.id = r.delivery_id and d.due_at is not null`,
+    values: [...columnsOf(leases), begun],
+  })
 }
 
 function columnsOf(leases: readonly Lease[]): [string[], string[]] {

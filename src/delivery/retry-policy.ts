@@ -62,3 +62,21 @@ export function retryBySchedule({
     return new Date(now.getTime() + Math.max(delay, asked) * (1 + jitter * random()))
   }
 }
+
+/**
+ * How long a target is left alone after an answer, in milliseconds: all of it, not
+ * only the delivery that was refused. Undefined when it did not ask for that.
+ */
+export type PausePolicy = (report: AttemptReport) => number | undefined
+
+/**
+ * 429, and 503 with Retry-After, ask for a pause (RFC 6585, section 4; RFC 9110,
+ * 15.6.4). What is asked is heard between `leastMs` and `mostMs`.
+ */
+export function pauseWhenAsked({ leastMs = 5 * second, mostMs = hour } = {}): PausePolicy {
+  return ({ outcome, status_code, retryAfterMs }) => {
+    if (outcome === 'succeeded') return undefined
+    if (status_code !== 429 && !(status_code === 503 && retryAfterMs !== undefined)) return undefined
+    return Math.min(Math.max(retryAfterMs ?? 0, leastMs), mostMs)
+  }
+}
