@@ -7,6 +7,8 @@ import { z } from 'zod'
 import { SluiceError } from './errors.ts'
 
 const port = z.coerce.number().int().min(0).max(65535)
+/** 0 is none. A Node process counts no further exactly than this, and nobody needs to. */
+const limit = z.coerce.number().int().min(0).max(1e12)
 const bytes = z.coerce.number().int().min(1)
 const days = z.coerce.number().positive().max(3650)
 const list = z.string().transform((text) =>
@@ -79,6 +81,19 @@ const schema = z.object({
   TRUSTED_DOCUMENTS: z.string().min(1).optional(),
   /** The most that one GraphQL operation may cost: fields, times the rows of the lists around them. */
   MAX_COST: z.coerce.number().int().min(1).default(1_000_000),
+  /** Per principal and process; 0 is none. Operations in a minute: of an API credential, a person, an address without either. */
+  LIMIT_REQUESTS_PER_MINUTE: limit.default(600_000),
+  LIMIT_REQUESTS_PER_MINUTE_PEOPLE: limit.default(60_000),
+  LIMIT_REQUESTS_PER_MINUTE_ANONYMOUS: limit.default(1_200),
+  /** Cost of operations in a minute, by the rule of MAX_COST. */
+  LIMIT_COST_PER_MINUTE: limit.default(1_000_000_000),
+  /** At the same time: operations but subscriptions, sockets, operations of one socket, event streams. */
+  LIMIT_CONCURRENT: limit.default(1_000),
+  LIMIT_SOCKETS: limit.default(2_000),
+  LIMIT_PER_SOCKET: limit.default(100),
+  LIMIT_STREAMS: limit.default(1_000),
+  /** Web pages that may call and open sockets: origins separated by commas, or * for all. */
+  CORS_ORIGINS: list.default(['*']),
   S3_ENDPOINT: z.url(),
   /** What clients use in pre-signed links where it differs from S3_ENDPOINT. */
   S3_PUBLIC_ENDPOINT: z.url().optional(),
@@ -115,6 +130,8 @@ const schema = z.object({
     .regex(/^(tcp:\/\/|unix:)/, 'must look like tcp://host:3310 or unix:/run/clamav/clamd.ctl')
     .optional(),
   SMTP_URL: z.string().regex(/^smtps?:\/\//, 'must look like smtp://user:password@host:587'),
+  /** Where the embedded mail catcher keeps mails; those of purged sessions are deleted there. Set by `sluice start`. */
+  MAIL_FOLDER: z.string().min(1).optional(),
   MAIL_FROM: z.string().min(3).default('Sluice <no-reply@sluice.localhost>'),
   /** Networks that outbound calls may reach although they are not public, as CIDRs separated by commas. */
   EGRESS_ALLOW: list.default([]),
@@ -123,6 +140,10 @@ const schema = z.object({
   /** How long a session stays available: days after submission, and days after an integration's first retrieval. */
   RETENTION_DAYS: days.default(30),
   RETENTION_AFTER_RETRIEVAL_DAYS: days.default(5),
+  /** The most that a team may set of either. */
+  RETENTION_MAX_DAYS: days.default(365),
+  /** A folder of JSON Schemas that are stored for every team at start. */
+  SCHEMA_FOLDER: z.string().min(1).optional(),
   /** Life of an access token, in seconds. */
   TOKEN_SECONDS: z.coerce.number().int().min(30).max(86_400).default(900),
   /** Days after which a new key signs access tokens. */

@@ -4,6 +4,7 @@ import { createSealer } from '../../src/access/seal.ts'
 import { type Config, readConfig } from '../../src/config.ts'
 import { type Database, openDatabase } from '../../src/database/database.ts'
 import { silentLog } from '../../src/log.ts'
+import { createSchemaChecker } from '../../src/sessions/schema-checker.ts'
 import { submitSession } from '../../src/sessions/submit.ts'
 import { parsePattern } from '../../src/tables/event-shape.ts'
 import { createWebhook } from '../../src/webhooks/webhooks.ts'
@@ -103,6 +104,7 @@ async function recordSubmission(database: Database): Promise<SubmitStatements> {
     { ...session, id },
     {
       database: { ...database, pool },
+      checker: createSchemaChecker(),
       retentionDays: 30,
       principal: {
         kind: 'system',

@@ -72,6 +72,12 @@ const people = (permission: ReadPermission) => ({ admin: everything, editor: per
 const integrationTeam = { relation: 'integration', column: 'team_id' }
 const touched: Presets = { updated_at: 'now()' }
 
+/** Days that a team sets for itself, within the installation's limits. */
+const retentionColumns = ['retention_days', 'retention_after_retrieval_days']
+
+/** A schema keeps its URL: what was submitted under it says so. */
+const schemaColumns = ['name', 'version', 'document']
+
 /** What editors set of webhooks and connections. */
 const targetColumns = ['events', 'ordered', 'rate_per_second', 'enabled', 'concurrency', 'timeout_ms']
 const webhookColumns = ['name', 'url', 'config', 'pattern', 'headers', 'signatures', ...targetColumns]
@@ -115,9 +121,12 @@ export const exposures: Readonly<Record<string, Exposure>> = {
     },
     write: {
       admin: {
-        insert: { columns: ['slug', 'name'], check: {} },
-        update: { rows: {}, columns: ['slug', 'name'] },
+        insert: { columns: ['slug', 'name', ...retentionColumns], check: {} },
+        update: { rows: {}, columns: ['slug', 'name', ...retentionColumns] },
         delete: { rows: withoutSessions },
+      },
+      editor: {
+        update: { rows: { id: { _in: 'x-hasura-team-ids' } }, columns: retentionColumns },
       },
     },
   },
@@ -291,6 +300,7 @@ export const exposures: Readonly<Record<string, Exposure>> = {
           'expires_at',
           'first_retrieved_at',
           'revoked_at',
+          'purged_at',
         ],
       },
     },
@@ -434,6 +444,18 @@ export const exposures: Readonly<Record<string, Exposure>> = {
       ...people(ofOwnTeamsOrPlatform),
       consumer: ofOwnTeamsOrPlatform,
       source: ofOwnTeamsOrPlatform,
+    },
+    write: {
+      admin: {
+        insert: { columns: ['team_id', 'url', ...schemaColumns], check: {} },
+        update: { rows: {}, columns: schemaColumns, presets: touched },
+        delete: { rows: {} },
+      },
+      editor: {
+        insert: { columns: ['team_id', 'url', ...schemaColumns], check: ownTeams },
+        update: { rows: ownTeams, columns: schemaColumns, presets: touched },
+        delete: { rows: ownTeams },
+      },
     },
   },
   audit_entries: {

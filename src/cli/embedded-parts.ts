@@ -153,7 +153,7 @@ async function startS3({ env, home, settings }: EmbeddedPartsOptions): Promise<P
 async function startMail({ home, settings }: EmbeddedPartsOptions): Promise<Part> {
   const catcher = await startMailCatcher({ folder: home.mail, port: settings.EMBEDDED_SMTP_PORT })
   return {
-    env: { SMTP_URL: catcher.url },
+    env: { SMTP_URL: catcher.url, MAIL_FOLDER: home.mail },
     fact: ['Mail', `${catcher.url} delivers nothing, every mail lands in ${forPeople(home.mail)}`],
     stop: catcher.close,
   }

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createAudit } from '../access/audit.ts'
+import { createLimits, type LimitSettings } from '../access/limits.ts'
 import type { Sealer } from '../access/seal.ts'
 import { createSignIns } from '../access/sign-ins.ts'
 import type { Config } from '../config.ts'
@@ -10,6 +11,9 @@ import type { Database } from '../database/database.ts'
 import { changesChannel, createNotifier, deliveriesChannel } from '../database/notifications.ts'
 import { createMailer } from '../egress/mail.ts'
 import { SluiceError } from '../errors.ts'
+import { createFileStore } from '../files/store.ts'
+import { createFileActions } from '../files/actions.ts'
+import { createFileParts } from '../files/parts.ts'
 import { openChangeFeed } from '../live/change-feed.ts'
 import { createEvaluator } from '../live/evaluator.ts'
 import { createLiveQueries } from '../live/live-queries.ts'
@@ -17,10 +21,13 @@ import { followTime } from '../live/passing-time.ts'
 import { positionHorizon } from '../live/position-horizon.ts'
 import { createStreams } from '../live/streams.ts'
 import type { Log } from '../log.ts'
-import { submitSession } from '../sessions/submit.ts'
+import { createSessionActions } from '../sessions/actions.ts'
+import { storeSchemaFolder } from '../sessions/payload-schemas.ts'
+import { createSchemaChecker } from '../sessions/schema-checker.ts'
 import { parsePattern } from '../tables/event-shape.ts'
 import { createWebhookActions } from '../webhooks/actions.ts'
 import { openAccess } from './access-parts.ts'
+import { auditTokenRefusal } from './audit-refusals.ts'
 import { createCredentialActions } from './credential-actions.ts'
 import { createEngine } from './engine.ts'
 import { createGraphQLHttp } from './graphql-http.ts'
@@ -28,10 +35,15 @@ import { openGraphQLSocket } from './graphql-socket.ts'
 import { createMutations } from './mutations.ts'
 import { createOAuth } from './oauth.ts'
 import { Operations } from './operation.ts'
+import { createOrigins, preflight } from './origins.ts'
 import { createPeopleActions } from './people-actions.ts'
 import { replyGraphQLError, replyJson } from './reply.ts'
 import { requestPath } from './request-path.ts'
+import { createDocuments } from './rest/documents.ts'
+import { fileRoutes } from './rest/files.ts'
+import { createRestRouter } from './rest/router.ts'
 import { type Actions, createRoleSchemas } from './role-schemas.ts'
+import { createSecurityHeaders } from './security-headers.ts'
 import { readTrustedDocuments } from './trusted-documents.ts'
 import { createWriteRules } from './write-rules.ts'
 
@@ -63,8 +75,16 @@ export async function startGateway({ config, database, sealer, log }: GatewayOpt
     feed.poke()
     notifier.notify()
   }
+  const files = createFileStore(config)
+  const checker = createSchemaChecker()
+  if (config.SCHEMA_FOLDER) await storeSchemaFolder(config.SCHEMA_FOLDER, { database, checker, log })
   const webhooks = { rules: { allow: config.EGRESS_ALLOW }, validatePattern: parsePattern }
-  const mutations = createMutations({ database, rules: createWriteRules({ sealer, webhooks }), audit, committed })
+  const mutations = createMutations({
+    database,
+    rules: createWriteRules({ sealer, webhooks, checker, retention: { maxDays: config.RETENTION_MAX_DAYS } }),
+    audit,
+    committed,
+  })
   const engine = createEngine({
     database,
     liveQueries,
@@ -90,17 +110,21 @@ export async function startGateway({ config, database, sealer, log }: GatewayOpt
     committed,
     log,
   })
+  const files = createFileParts({ config, pool: database.pool, log })
   const actions: Actions = {
-    sessions: {
-      async submit(object, { principal }) {
-        const result = await submitSession(object, { database, principal, retentionDays: config.RETENTION_DAYS })
-        if (result.created) committed()
-        return result
-      },
-    },
+    sessions: createSessionActions({
+      database,
+      checker,
+      files,
+      mailFolder: config.MAIL_FOLDER,
+      retentionDays: config.RETENTION_DAYS,
+      committed,
+      log,
+    }),
     webhooks: createWebhookActions({ database, sealer, ...webhooks, committed }),
     credentials: createCredentialActions({ database, environment: config.SLUICE_ENVIRONMENT, committed }),
     people,
+    files: createFileActions({ parts: files, committed }),
   }
   const schemas = createRoleSchemas(actions, audit)
   const shared = {
@@ -114,22 +138,31 @@ export async function startGateway({ config, database, sealer, log }: GatewayOpt
     authenticator,
     clientAddress,
     revocations,
+    limits: createLimits(limitsOf(config)),
+    audit,
     maxBodyBytes: config.MAX_BODY_BYTES,
     log,
   }
   const graphql = createGraphQLHttp(shared)
+  const run = createDocuments({ schemas, engine, maxCost: config.MAX_COST })
+  const rest = createRestRouter({ routes: fileRoutes({ parts: files, run, audit, committed }), authenticator, log })
+  const origins = createOrigins(config.CORS_ORIGINS, config.PUBLIC_URL)
+  const secure = createSecurityHeaders(config.PUBLIC_URL)
   const oauth = createOAuth({ ...access, database, issuer: config.PUBLIC_URL, committed })
 
   const route = async (request: IncomingMessage, response: ServerResponse, requestId: string): Promise<void> => {
     const path = requestPath(request)
-    allowOrigins(response)
+    secure(response)
+    origins.allow(request, response)
     response.setHeader('x-request-id', requestId)
     if (request.method === 'OPTIONS') {
       response.writeHead(204, preflight).end()
     } else if (path === '/graphql') {
       await graphql(request, response, { requestId, address: clientAddress(request) })
     } else if (await oauth(request, response, path)) {
-      // Answered.
+      auditTokenRefusal(audit, request, response, { address: clientAddress(request), requestId })
+    } else if (path.startsWith('/v1/')) {
+      await rest(request, response, { requestId, address: clientAddress(request) })
     } else if (path === '/healthz') {
       await database.pool.query('select 1')
       replyJson(response, 200, { status: 'ok' })
@@ -144,7 +177,8 @@ export async function startGateway({ config, database, sealer, log }: GatewayOpt
     }
   }
 
-  const server = createServer({ requestTimeout: 60_000, headersTimeout: 20_000 }, (request, response) => {
+  // Five minutes for a whole request: 30 MiB at 100 kB/s.
+  const server = createServer({ requestTimeout: 300_000, headersTimeout: 20_000 }, (request, response) => {
     const requestId = randomUUID()
     route(request, response, requestId).catch((error) => {
       log.error({ err: error, requestId, path: request.url }, 'a request failed')
@@ -153,7 +187,7 @@ export async function startGateway({ config, database, sealer, log }: GatewayOpt
       replyGraphQLError(response, new SluiceError('INTERNAL', message))
     })
   })
-  const socket = openGraphQLSocket({ ...shared, server })
+  const socket = openGraphQLSocket({ ...shared, server, mayConnect: origins.mayConnect })
   const url = await listen(server, config)
   log.info({ url }, 'the gateway is ready')
 
@@ -172,6 +206,7 @@ export async function startGateway({ config, database, sealer, log }: GatewayOpt
       await people.close()
       await mailer.close()
       await access.close()
+      await checker.close()
       await feed.close()
       await notifier.close()
       await audit.close()
@@ -179,17 +214,17 @@ export async function startGateway({ config, database, sealer, log }: GatewayOpt
   }
 }
 
-/** Tokens travel in a header and never in a cookie, so any page may call: what it can do is what its token can do. */
-function allowOrigins(response: ServerResponse): void {
-  response.setHeader('access-control-allow-origin', '*')
-  response.setHeader('x-content-type-options', 'nosniff')
-}
-
-/** The answer to a browser that asks what it may send. */
-const preflight = {
-  'access-control-allow-methods': 'GET, POST, OPTIONS',
-  'access-control-allow-headers': 'authorization, content-type, x-hasura-role',
-  'access-control-max-age': '600',
+function limitsOf(config: Config): LimitSettings {
+  return {
+    requestsPerMinute: config.LIMIT_REQUESTS_PER_MINUTE,
+    requestsPerMinutePeople: config.LIMIT_REQUESTS_PER_MINUTE_PEOPLE,
+    requestsPerMinuteAnonymous: config.LIMIT_REQUESTS_PER_MINUTE_ANONYMOUS,
+    costPerMinute: config.LIMIT_COST_PER_MINUTE,
+    concurrent: config.LIMIT_CONCURRENT,
+    sockets: config.LIMIT_SOCKETS,
+    perSocket: config.LIMIT_PER_SOCKET,
+    streams: config.LIMIT_STREAMS,
+  }
 }
 
 async function listen(

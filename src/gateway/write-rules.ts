@@ -1,6 +1,9 @@
 /** The domain's rules on rows that are written through tables. */
 import type { Sealer } from '../access/seal.ts'
 import { checkConnectionRow } from '../connectors/connection-rules.ts'
+import { payloadSchemaRules } from '../sessions/payload-schemas.ts'
+import { type RetentionLimits, teamRetentionRules } from '../sessions/retention.ts'
+import type { SchemaChecker } from '../sessions/schema-checker.ts'
 import type { WriteRules } from '../tables/write-rules.ts'
 import { insertWebhookSecrets } from '../webhooks/secrets.ts'
 import { checkNewWebhook, checkWebhookChange, checkWebhookRow, type WebhookRules } from '../webhooks/webhooks.ts'
@@ -8,10 +11,14 @@ import { checkNewWebhook, checkWebhookChange, checkWebhookRow, type WebhookRules
 export interface WriteRulesOptions {
   readonly sealer: Sealer
   readonly webhooks: WebhookRules
+  readonly checker: SchemaChecker
+  readonly retention: RetentionLimits
 }
 
-export function createWriteRules({ sealer, webhooks }: WriteRulesOptions): WriteRules {
+export function createWriteRules({ sealer, webhooks, checker, retention }: WriteRulesOptions): WriteRules {
   return {
+    teams: teamRetentionRules(retention),
+    payload_schemas: payloadSchemaRules(checker),
     webhooks: {
       beforeInsert: (values) => checkNewWebhook(webhooks, values),
       beforeUpdate: (changes) => checkWebhookChange(webhooks, changes),

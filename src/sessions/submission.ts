@@ -18,10 +18,33 @@ const submissionSchema = z.strictObject({
 
 export type Submission = z.infer<typeof submissionSchema>
 
+/** An update names what changes; what it leaves out stays. */
+const changeSchema = z.strictObject({
+  id: z.uuid(),
+  data: jsonObject.optional(),
+  payment_id: z.string().max(200).nullish(),
+  config: jsonObject.nullish(),
+  schema_url: z.url().max(2_000).nullish(),
+  expected_revision: z.number().int().min(1).nullish(),
+})
+
+export type SessionChange = z.infer<typeof changeSchema>
+
 /** @throws SluiceError VALIDATION_FAILED naming each field that is wrong. */
 export function parseSubmission(input: unknown): Submission {
-  const parsed = submissionSchema.safeParse(input)
-  if (parsed.success) return { ...parsed.data, ...(parsed.data.id ? { id: parsed.data.id.toLowerCase() } : {}) }
+  const parsed = checked(submissionSchema, input)
+  return { ...parsed, ...(parsed.id ? { id: parsed.id.toLowerCase() } : {}) }
+}
+
+/** @throws SluiceError VALIDATION_FAILED naming each field that is wrong. */
+export function parseChange(input: unknown): SessionChange {
+  const parsed = checked(changeSchema, input)
+  return { ...parsed, id: parsed.id.toLowerCase() }
+}
+
+function checked<Schema extends z.ZodType>(schema: Schema, input: unknown): z.output<Schema> {
+  const parsed = schema.safeParse(input)
+  if (parsed.success) return parsed.data
   const issues = parsed.error.issues.map((issue) => ({
     path: ['object', ...issue.path].join('.'),
     message: issue.message,
@@ -32,8 +55,12 @@ export function parseSubmission(input: unknown): Submission {
   })
 }
 
+/** What a session says, and what makes two of them equal. */
+export type SessionContent = Omit<Submission, 'id'>
+
 /** SHA-256 over the submission with its keys in order: equal content, equal hash, however it was written. */
-export function contentHash({ id: _, ...content }: Submission): Buffer {
+export function contentHash({ team, flow, kind, data, payment_id, config, schema_url }: SessionContent): Buffer {
+  const content = { team, flow, kind, data, payment_id, config, schema_url }
   return createHash('sha256').update(canonicalJson(content)).digest()
 }
 

@@ -3,82 +3,92 @@
  * and one delivery per matching target: either all of it is there or none.
  */
 import type { Principal } from '../access/principal.ts'
-import type { Database } from '../database/database.ts'
 import { SluiceError } from '../errors.ts'
+import { type EventType, targetsOf } from './announce.ts'
+import { judgeData, type SchemaFacts, type SchemaParts, schemaFacts } from './payload-schemas.ts'
+import type { Problem } from './schema-checker.ts'
 import { contentHash, parseSubmission, type Submission } from './submission.ts'
 import { type FlowDestination, matchingTargets, type Target } from './targets.ts'
 
-export interface SubmitContext {
-  readonly database: Database
+export interface SubmitContext extends SchemaParts {
   readonly principal: Principal
+  /** Days after submission, where the team has not set its own. */
   readonly retentionDays: number
 }
 
 export interface SubmitResult {
   readonly id: string
+  /** `submitted`, or `invalid`: kept, shown to editors, opened to nobody and announced to nobody. */
   readonly status: string
   /** False when this very submission was already here. */
   readonly created: boolean
   readonly revision: number
   readonly submitted_at: string
   readonly expires_at: string
-  readonly event_id: string
+  /** Null while the session is invalid. */
+  readonly event_id: string | null
   /** Integrations that the session was opened to. */
   readonly grants: number
   /** Webhooks and connections that it is announced or pushed to. */
   readonly deliveries: number
+  /** Why it is invalid; null when it is not. */
+  readonly problems: readonly Problem[] | null
 }
 
-export const submittedEvent = 'session.submitted'
+export const submittedEvent: EventType = 'session.submitted'
 
 /**
  * Takes a finished session in. Submitting the same `id` with the same content
  * again returns the first result.
  *
- * @throws SluiceError VALIDATION_FAILED, NOT_FOUND (team or flow), FORBIDDEN, CONFLICT (same id, other content).
+ * Data that does not follow the flow's schema is kept as `invalid`: the applicant is done and can do nothing about it,
+ * editors and the source can.
+ *
+ * @throws SluiceError VALIDATION_FAILED, NOT_FOUND (team or flow), FORBIDDEN, CONFLICT (same id, other content), GONE (same id, purged).
  */
 export async function submitSession(input: unknown, context: SubmitContext): Promise<SubmitResult> {
   const submission = parseSubmission(input)
   const flow = await findFlow(submission, context)
   const config = submission.config ?? {}
+  const data = JSON.stringify(submission.data)
+  const { team_id, flow_schema_url: required, schemas: facts } = flow
+  const stated = submission.schema_url ?? null
+  const { schema_url: schemaUrl, problems } = await judgeData({ team_id, required, stated, facts, data }, context)
   const event = { type: submittedEvent, team: submission.team, flow: submission.flow, kind: submission.kind, config }
-  const targets = matchingTargets(event, flow.destinations, flow.targets)
-  return (await insertSession(submission, flow, targets, context)) ?? repeatedSession(submission, context)
+  const targets = problems.length > 0 ? [] : matchingTargets(event, flow.destinations, flow.targets)
+  return (
+    (await insertSession({ submission, data, schemaUrl, flow, targets, problems }, context)) ??
+    repeatedSession(submission, context)
+  )
 }
 
 interface FlowFacts {
   team_id: string
   flow_id: string | null
+  flow_schema_url: string | null
+  schemas: SchemaFacts | null
   destinations: FlowDestination[]
   targets: Target[]
 }
 
+const destinationsOfFlow = 'select d.integration_id from destinations d where d.flow_id = f.id'
+
 async function findFlow(
-  { team, flow }: Submission,
+  { team, flow, schema_url }: Submission,
   { database, principal }: SubmitContext,
 ): Promise<FlowFacts & { flow_id: string }> {
   const { rows } = await database.pool.query<FlowFacts>({
     name: 'find-flow',
     text: `
-      select t.id as team_id, f.id as flow_id,
+      select t.id as team_id, f.id as flow_id, f.schema_url as flow_schema_url,
+             ${schemaFacts('f.schema_url', '$3::text', 't.id')} as schemas,
              coalesce((select json_agg(json_build_object('integration_id', d.integration_id, 'config', d.config))
                          from destinations d join integrations i on i.id = d.integration_id and i.status = 'active'
                         where d.flow_id = f.id), '[]') as destinations,
-             coalesce((select json_agg(target) from (
-               select w.id, 'webhook' as kind, w.integration_id, w.pattern
-                 from destinations d
-                 join integrations i on i.id = d.integration_id and i.status = 'active'
-                 join webhooks w on w.integration_id = d.integration_id
-                where d.flow_id = f.id and w.enabled
-               union all
-               select c.id, 'connection', c.integration_id, c.pattern
-                 from destinations d
-                 join integrations i on i.id = d.integration_id and i.status = 'active'
-                 join connections c on c.integration_id = d.integration_id
-                where d.flow_id = f.id and c.enabled) target), '[]') as targets
+             ${targetsOf(destinationsOfFlow)} as targets
         from teams t left join flows f on f.team_id = t.id and f.slug = $2
        where t.slug = $1`,
-    values: [team, flow],
+    values: [team, flow, schema_url ?? null],
   })
   const found = rows[0]
   if (!found) {
@@ -107,63 +117,95 @@ interface InsertedRow {
   revision: number
   submitted_at: Date
   expires_at: Date
-  event_id: string
+  event_id: string | null
   grants: number
   deliveries: number
+  problems: readonly Problem[] | null
 }
 
-/** Null when there is already a session with this id. */
+interface NewSession {
+  readonly submission: Submission
+  /** JSON text. */
+  readonly data: string
+  readonly schemaUrl: string | null
+  readonly flow: FlowFacts
+  readonly targets: readonly Target[]
+  readonly problems: readonly Problem[]
+}
+
+/**
+ * One statement. The files that were uploaded under the session's id become its
+ * own with it. Null when there is already a session with this id.
+ */
 async function insertSession(
-  submission: Submission,
-  flow: FlowFacts,
-  targets: readonly Target[],
-  { database, retentionDays }: SubmitContext,
+  { submission, data, schemaUrl, flow, targets, problems }: NewSession,
+  { database, retentionDays, principal }: SubmitContext,
 ): Promise<SubmitResult | null> {
+  const isValid = problems.length === 0
   const { rows } = await database.pool.query<InsertedRow>({
     name: 'insert-session',
     text: `
       with session as (
-        insert into sessions (id, team_id, flow_id, kind, payment_id, config, data, schema_url, content_hash, expires_at)
-        values (coalesce($1::uuid, uuid_v7()), $2, $3, $4::session_kind, $5, $6::jsonb, $7::jsonb, $8, $9, now() + make_interval(secs => $10))
+        insert into sessions (id, team_id, flow_id, kind, status, payment_id, config, data, schema_url, problems, content_hash, author_kind, author_id, expires_at)
+        select coalesce($1::uuid, uuid_v7()), $2, $3, $4::session_kind, $5::session_status, $6, $7::jsonb, $8::jsonb, $9, $10::jsonb, $11, $12, $13,
+               now() + make_interval(secs => 86400 * coalesce(t.retention_days, $14))
+          from teams t where t.id = $2
         on conflict (id) do nothing
-        returning id, status, revision, submitted_at, expires_at
+        returning id, status, revision, submitted_at, expires_at, problems
       ),
       granted as (
         insert into session_grants (session_id, integration_id, team_id, config, expires_at)
         select session.id, d.integration_id, $2, d.config, session.expires_at
           from session, destinations d
-         where d.flow_id = $3 and d.integration_id = any($11::uuid[])
+         where d.flow_id = $3 and d.integration_id = any($15::uuid[]) and session.status = 'submitted'
         returning integration_id
       ),
       event as (
         insert into session_events (type, session_id, team_id, flow_id, payment_id, config)
-        select $12, session.id, $2, $3, $5, $6::jsonb from session
-        returning id
+        select $16, session.id, $2, $3, $6, $7::jsonb from session where session.status = 'submitted'
+        returning id, position
       ),
       bound as (
-        insert into deliveries (event_id, session_id, team_id, integration_id, webhook_id, connection_id)
+        insert into deliveries (event_id, session_id, team_id, integration_id, webhook_id, connection_id, event_position)
         select event.id, session.id, $2, granted.integration_id,
                case when target.kind = 'webhook' then target.id end,
-               case when target.kind = 'connection' then target.id end
-          from session, event, unnest($13::uuid[], $14::text[], $15::uuid[]) as target(id, kind, integration_id)
+               case when target.kind = 'connection' then target.id end,
+               event.position
+          from session, event, unnest($17::uuid[], $18::text[], $19::uuid[]) as target(id, kind, integration_id)
           join granted on granted.integration_id = target.integration_id
         returning 1
+      ),
+      uploaded as (
+        delete from file_uploads u using session
+         where u.session_id = session.id and u.team_id = $2 and u.flow_id = $3 and u.status <> 'used'
+        returning u.*
+      ),
+      files as (
+        insert into session_files (id, session_id, name, type, size, sha256, status, reason, stored_at, upload_expires_at, object_key, created_at)
+        select id, session_id, name, type, size, sha256, status::text::file_status, reason,
+               case when status <> 'pending' then created_at end,
+               case when status = 'pending' then expires_at end, object_key, created_at
+          from uploaded
       )
-      select session.*, event.id as event_id,
+      select session.*, (select id from event) as event_id,
              (select count(*)::int from granted) as grants, (select count(*)::int from bound) as deliveries
-        from session, event`,
+        from session`,
     values: [
       submission.id ?? null,
       flow.team_id,
       flow.flow_id,
       submission.kind,
+      isValid ? 'submitted' : 'invalid',
       submission.payment_id ?? null,
       JSON.stringify(submission.config ?? {}),
-      JSON.stringify(submission.data),
-      submission.schema_url ?? null,
+      data,
+      schemaUrl,
+      isValid ? null : JSON.stringify(problems),
       contentHash(submission),
-      retentionDays * 86_400,
-      flow.destinations.map((destination) => destination.integration_id),
+      principal.kind,
+      principal.id,
+      retentionDays,
+      isValid ? flow.destinations.map((destination) => destination.integration_id) : [],
       submittedEvent,
       targets.map((target) => target.id),
       targets.map((target) => target.kind),
@@ -174,21 +216,31 @@ async function insertSession(
 }
 
 /** The result of the first submission, when this one says the same. */
-async function repeatedSession(submission: Submission, { database }: SubmitContext): Promise<SubmitResult> {
-  const { rows } = await database.pool.query<InsertedRow & { same: boolean }>(
-    `select s.id, s.status, s.revision, s.submitted_at, s.expires_at, e.id as event_id, s.content_hash = $2 as same,
+async function repeatedSession(submission: Submission, { database, principal }: SubmitContext): Promise<SubmitResult> {
+  const { rows } = await database.pool.query<InsertedRow & { same: boolean; purged_at: Date | null; team_id: string }>(
+    `select s.id, s.status, s.revision, s.submitted_at, s.expires_at, s.problems, s.purged_at, s.team_id,
+            e.id as event_id, s.content_hash = $2 as same,
             (select count(*)::int from session_grants g where g.session_id = s.id) as grants,
             (select count(*)::int from deliveries d where d.event_id = e.id) as deliveries
        from sessions s
-       join lateral (select id from session_events e where e.session_id = s.id order by position limit 1) e on true
+       left join lateral (select id from session_events e where e.session_id = s.id order by position limit 1) e on true
       where s.id = $1`,
     [submission.id, contentHash(submission)],
   )
   const existing = rows[0]
+  const isOwn =
+    existing && (principal.role === 'admin' || principal.variables['x-hasura-team-ids']?.includes(existing.team_id))
+  if (isOwn && existing.purged_at) {
+    throw new SluiceError(
+      'GONE',
+      `The session ${submission.id} was here and was purged on ${existing.purged_at.toISOString()}. Submit a new session under an id of its own.`,
+      { path: 'object.id' },
+    )
+  }
   if (!existing?.same) {
     throw new SluiceError(
       'CONFLICT',
-      `There is already a session ${submission.id} with other content. Nothing was changed; submit a new session under an id of its own.`,
+      `There is already a session ${submission.id} with other content. Nothing was changed; change it with update_session, or submit a new session under an id of its own.`,
       { path: 'object.id' },
     )
   }
@@ -206,5 +258,6 @@ function resultOf(row: InsertedRow, created: boolean): SubmitResult {
     event_id: row.event_id,
     grants: row.grants,
     deliveries: row.deliveries,
+    problems: row.problems,
   }
 }

@@ -9,8 +9,11 @@ import { type DeliveryEngine, type DeliveryEngineOptions, startDeliveryEngine } 
 import { deliverySchedules, type Schedule } from '../delivery/jobs.ts'
 import { createEgress, type Egress } from '../egress/egress.ts'
 import { createMailer, type Mailer } from '../egress/mail.ts'
+import { fileSchedules } from '../files/jobs.ts'
+import { createFileParts } from '../files/parts.ts'
 import type { FileStore } from '../files/store.ts'
 import type { Log } from '../log.ts'
+import { sessionSchedules } from '../sessions/jobs.ts'
 import { createWebhookCarrier } from '../webhooks/carrier.ts'
 import { startSchedules } from './schedules.ts'
 
@@ -64,7 +67,7 @@ export async function startWorkerParts({
   const egress = createEgress({ allow: config.EGRESS_ALLOW })
   const mailer = createMailer({ url: config.SMTP_URL, from: config.MAIL_FROM })
   const carriers = chooseCarriers({ ...options, egress, mailer })
-  const chosen = schedules ?? deliverySchedules({ pool: database.pool, log })
+  const chosen = schedules ?? allSchedules(options)
   const keeping =
     chosen.length === 0 ? undefined : await startSchedules({ url: config.DATABASE_URL, schedules: chosen, log })
   const sealing = startAuditSealer({ pool: database.pool, sealer: options.sealer, log })
@@ -83,6 +86,14 @@ export async function startWorkerParts({
       await Promise.all([egress.close(), mailer.close()])
     },
   }
+}
+
+function allSchedules({ config, database, files, log }: WorkerOptions): readonly Schedule[] {
+  const { pool } = database
+  return [
+    ...deliverySchedules({ pool, log }),
+    ...sessionSchedules({ pool, files, mailFolder: config.MAIL_FOLDER, log }),
+  ]
 }
 
 function allCarriers({ config, database, sealer, egress, mailer, log }: CarrierParts): readonly Carrier[] {

@@ -1,0 +1,164 @@
+/** What the Send component of a flow may offer: integrations and connectors, each with why it does not fit. */
+import type pg from 'pg'
+import type { Principal } from '../access/principal.ts'
+import { SluiceError } from '../errors.ts'
+
+export interface AvailableIntegration {
+  /** Of the integration or the connector. */
+  readonly id: string
+  /** An integration's slug, a connector's implementation. */
+  readonly slug: string
+  readonly name: string
+  readonly description: string | null
+  readonly kind: 'integration' | 'connector'
+  readonly is_platform: boolean
+  readonly available: boolean
+  /** Why not, in one sentence; also what an available one will not take. */
+  readonly reason: string | null
+  /** It is a destination of the flow; for a connector, one that is has a connection with it. */
+  readonly is_destination: boolean
+}
+
+/** What a manifest says under `accepts`. */
+export interface Accepts {
+  readonly kinds?: readonly string[] | null
+  readonly schemas?: readonly string[] | null
+}
+
+export interface FlowFacts {
+  readonly schema_url: string | null
+  /** Kinds of its latest sessions; empty while there are none. */
+  readonly kinds: readonly string[]
+}
+
+/**
+ * Why sessions of the flow would be refused, or null when they fit. The same
+ * rule as a connector's run applies to each session: an address that ends in
+ * `*` stands for every one that begins like it.
+ */
+export function misfitOf(accepts: Accepts, { schema_url, kinds }: FlowFacts): string | null {
+  const { kinds: takenKinds, schemas } = accepts
+  if (takenKinds && kinds.length > 0 && !kinds.some((kind) => takenKinds.includes(kind))) {
+    return `takes only sessions of kind ${takenKinds.join(', ')}, and those of the flow are of kind ${kinds.join(', ')}`
+  }
+  if (!schemas) return null
+  const fits = schemas.some((schema) =>
+    schema.endsWith('*') ? schema_url?.startsWith(schema.slice(0, -1)) : schema_url === schema,
+  )
+  if (fits) return null
+  const taken = `takes only data of ${schemas.slice(0, 3).join(', ')}${schemas.length > 3 ? ', …' : ''}`
+  return `${taken}, and the flow's data ${schema_url === null ? 'names no schema' : `follows ${schema_url}`}`
+}
+
+interface IntegrationRow {
+  readonly id: string
+  readonly slug: string
+  readonly name: string
+  readonly description: string | null
+  readonly is_platform: boolean
+  readonly active: boolean
+  readonly is_destination: boolean
+  /** It can fetch or is told by a webhook, whatever the schema. */
+  readonly has_other_ways: boolean
+  readonly connections: readonly { readonly name: string; readonly accepts: Accepts | null }[]
+}
+
+interface ConnectorRow {
+  readonly id: string
+  readonly implementation: string
+  readonly name: string
+  readonly description: string
+  readonly accepts: Accepts | null
+  readonly is_destination: boolean
+}
+
+interface Row extends FlowFacts {
+  readonly integrations: readonly IntegrationRow[]
+  readonly connectors: readonly ConnectorRow[]
+}
+
+/**
+ * Integrations of the flow's team and of the platform, then the approved
+ * connectors that take sessions, each in its newest version.
+ *
+ * @throws SluiceError NOT_FOUND for a flow that is not the caller's.
+ */
+export async function availableIntegrations(
+  pool: pg.Pool,
+  flowId: string,
+  principal: Principal,
+): Promise<readonly AvailableIntegration[]> {
+  const teams = principal.variables['x-hasura-team-ids']
+  const { rows } = await pool.query<Row>({
+    name: 'available-integrations',
+    text: `
+      select f.schema_url,
+             array(select distinct s.kind::text
+                     from (select kind from sessions where flow_id = f.id order by submitted_at desc limit 100) s) as kinds,
+             coalesce((
+               select json_agg(json_build_object(
+                        'id', i.id, 'slug', i.slug, 'name', i.name, 'description', i.description,
+                        'is_platform', i.team_id is null, 'active', i.status = 'active', 'is_destination', d.id is not null,
+                        'has_other_ways', exists (select from webhooks w where w.integration_id = i.id and w.enabled)
+                          or exists (select from api_credentials a where a.integration_id = i.id and a.revoked_at is null),
+                        'connections', coalesce((
+                          select json_agg(json_build_object('name', k.name, 'accepts', k.manifest -> 'accepts'))
+                            from connections c join connectors k on k.id = c.connector_id
+                           where c.integration_id = i.id and c.enabled), '[]'))
+                      order by i.team_id is null, i.slug)
+                 from integrations i
+                 left join destinations d on d.integration_id = i.id and d.flow_id = f.id
+                where i.team_id = f.team_id or i.team_id is null), '[]') as integrations,
+             coalesce((
+               select json_agg(json_build_object(
+                        'id', k.id, 'implementation', k.implementation, 'name', k.name, 'description', k.description,
+                        'accepts', k.manifest -> 'accepts',
+                        'is_destination', exists (
+                          select from destinations d
+                            join connections c on c.integration_id = d.integration_id
+                            join connectors other on other.id = c.connector_id
+                           where d.flow_id = f.id and other.implementation = k.implementation))
+                      order by k.implementation)
+                 from (select distinct on (implementation) * from connectors
+                        where status = 'approved' and (manifest -> 'kinds' is null or manifest -> 'kinds' ? 'consumer')
+                        order by implementation, created_at desc) k), '[]') as connectors
+        from flows f
+       where f.id = $1 and ($2 or f.team_id = any($3::uuid[]))`,
+    values: [flowId, principal.role === 'admin', Array.isArray(teams) ? teams : []],
+  })
+  const [flow] = rows
+  if (!flow) throw new SluiceError('NOT_FOUND', `You have no flow ${flowId}.`, { path: 'flow_id' })
+  return [
+    ...flow.integrations.map((row) => ofIntegration(row, flow)),
+    ...flow.connectors.map((row) => ofConnector(row, flow)),
+  ]
+}
+
+function ofIntegration(row: IntegrationRow, flow: FlowFacts): AvailableIntegration {
+  const { id, slug, name, description, is_platform, is_destination, active, has_other_ways, connections } = row
+  const misfits = connections.flatMap((connection) => {
+    const why = misfitOf(connection.accepts ?? {}, flow)
+    return why === null ? [] : [`Its connector "${connection.name}" ${why}.`]
+  })
+  // Without webhook and key, its connections are all that could take a session anywhere.
+  const hasWay = has_other_ways || connections.length === 0 || misfits.length < connections.length
+  const reason = active ? misfits.join(' ') || null : 'The integration is disabled.'
+  const available = active && hasWay
+  return { id, slug, name, description, kind: 'integration', is_platform, available, reason, is_destination }
+}
+
+function ofConnector(row: ConnectorRow, flow: FlowFacts): AvailableIntegration {
+  const { id, implementation, name, description, accepts, is_destination } = row
+  const why = misfitOf(accepts ?? {}, flow)
+  return {
+    id,
+    slug: implementation,
+    name,
+    description,
+    kind: 'connector',
+    is_platform: false,
+    available: why === null,
+    reason: why && `It ${why}.`,
+    is_destination,
+  }
+}
