@@ -190,8 +190,9 @@ describe('browsers', () => {
     expect(asked.status).toBe(204)
     expect(Object.fromEntries(asked.headers)).toMatchObject({
       'access-control-allow-origin': '*',
-      'access-control-allow-methods': 'GET, POST, OPTIONS',
-      'access-control-allow-headers': 'authorization, content-type, x-hasura-role',
+      'access-control-allow-methods': 'GET, POST, PUT, PATCH, DELETE, OPTIONS',
+      'access-control-allow-headers':
+        'authorization, content-type, x-hasura-role, idempotency-key, last-event-id, if-match',
     })
     const answered = await fetch(`${world.url}/.well-known/jwks.json`)
     expect(answered.headers.get('access-control-allow-origin')).toBe('*')

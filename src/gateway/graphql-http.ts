@@ -8,21 +8,26 @@ import { Readable } from 'node:stream'
 import { renderGraphiQL } from '@graphql-yoga/render-graphiql'
 import type { ExecutionResult, GraphQLError } from 'graphql'
 import { createYoga, type Plugin } from 'graphql-yoga'
+import type { Audit } from '../access/audit.ts'
 import type { Authenticator } from '../access/authenticate.ts'
-import { anonymous } from '../access/principal.ts'
+import type { Limits } from '../access/limits.ts'
+import { anonymous, type Principal } from '../access/principal.ts'
 import type { Revocations } from '../access/revocations.ts'
 import { SluiceError } from '../errors.ts'
 import type { Log } from '../log.ts'
 import type { RequestContext } from '../tables/request-context.ts'
+import { auditRefusal } from './audit-refusals.ts'
 import { readBody } from './body.ts'
 import type { Caller, Engine } from './engine.ts'
 import { toGraphQLError } from './graphql-errors.ts'
 import { replyEvents } from './graphql-sse.ts'
 import type { Operations, PreparedOperation } from './operation.ts'
+import { quotaOfError, showQuotas } from './rate-limit-headers.ts'
 import { replyGraphQLError, replyJson } from './reply.ts'
 import { requestParameters } from './request-parameters.ts'
 import { inRequestedRole } from './requested-role.ts'
 import type { RoleSchemas } from './role-schemas.ts'
+import { pagePolicy } from './security-headers.ts'
 
 export interface GraphQLHttpOptions {
   readonly schemas: RoleSchemas
@@ -30,6 +35,8 @@ export interface GraphQLHttpOptions {
   readonly engine: Engine
   readonly authenticator: Authenticator
   readonly revocations: Revocations
+  readonly limits: Limits
+  readonly audit: Audit
   readonly maxBodyBytes: number
   readonly log: Log
 }
@@ -37,7 +44,7 @@ export interface GraphQLHttpOptions {
 type ServerContext = { caller: Caller; form: Form; prepared: PreparedOperation }
 
 export function createGraphQLHttp(options: GraphQLHttpOptions) {
-  const { schemas, operations, engine, authenticator, revocations, maxBodyBytes, log } = options
+  const { schemas, operations, engine, authenticator, revocations, limits, audit, maxBodyBytes, log } = options
   const yoga = createSluiceYoga(options)
 
   return async (
@@ -45,15 +52,21 @@ export function createGraphQLHttp(options: GraphQLHttpOptions) {
     response: ServerResponse,
     { requestId, address }: { requestId: string; address: string | null },
   ) => {
+    let principal: Principal | undefined
     try {
-      if (wantsPage(request)) return await passOn(yoga, request, response, undefined, undefined)
+      if (wantsPage(request)) {
+        response.setHeader('content-security-policy', pagePolicy)
+        return await passOn(yoga, request, response, undefined, undefined)
+      }
       const nameless = request.method === 'POST' && request.headers.authorization === undefined
-      const principal = nameless
+      principal = nameless
         ? anonymous
         : inRequestedRole(
             request.headers['x-hasura-role'],
             await authenticator.authenticate(request.headers.authorization, { address }),
           )
+      const counted = await limits.request(principal, address)
+      showQuotas(response, counted)
       const caller = { principal, requestId, address, userAgent: request.headers['user-agent'] ?? null }
       if (request.method !== 'POST' && request.method !== 'GET') return replyOnly(response, 'GET, POST')
       const body = request.method === 'POST' ? await readBody(request, maxBodyBytes) : undefined
@@ -62,6 +75,11 @@ export function createGraphQLHttp(options: GraphQLHttpOptions) {
       // Who has not said who they are may sign in; told to authenticate rather than that a field does not exist.
       if (nameless && 'errors' in prepared && prepared.document)
         await authenticator.authenticate(undefined, { address })
+      if (!('errors' in prepared)) {
+        showQuotas(response, counted, await limits.cost(principal, address, prepared.cost))
+        const kind = prepared.operation.operation === 'subscription' ? 'streams' : 'concurrent'
+        response.once('close', limits.hold(kind, principal, address))
+      }
       const form = acceptedForm(request)
       const events = { principal, revocations, log, requestId }
       if (!('errors' in prepared) && prepared.operation.operation === 'subscription') {
@@ -83,8 +101,22 @@ export function createGraphQLHttp(options: GraphQLHttpOptions) {
       replyText(response, form, JSON.stringify(await execution(yoga, { caller, form, prepared })))
     } catch (error) {
       if (!(error instanceof SluiceError)) throw error
-      replyGraphQLError(response, error)
+      const { authorization } = request.headers
+      auditRefusal(audit, error, { name: 'http', principal, authorization, address, requestId })
+      const shown = principal ? error : await countedRefusal(error, limits, address)
+      showQuotas(response, quotaOfError(shown))
+      replyGraphQLError(response, shown)
     }
+  }
+}
+
+/** Who fails to say who they are is counted as one who has not: a flood of wrong tokens is a flood. */
+async function countedRefusal(error: SluiceError, limits: Limits, address: string | null): Promise<SluiceError> {
+  try {
+    await limits.request(anonymous, address)
+    return error
+  } catch (limited) {
+    return limited instanceof SluiceError ? limited : error
   }
 }
 

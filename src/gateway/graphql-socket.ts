@@ -6,12 +6,15 @@ import type { Server } from 'node:http'
 import { execute, GraphQLError } from 'graphql'
 import { CloseCode, makeServer, type Server as ProtocolServer } from 'graphql-ws'
 import { type WebSocket, WebSocketServer } from 'ws'
+import type { Audit } from '../access/audit.ts'
 import type { Authenticator } from '../access/authenticate.ts'
+import type { Limits } from '../access/limits.ts'
 import type { Principal } from '../access/principal.ts'
 import type { Revocations } from '../access/revocations.ts'
 import { SluiceError } from '../errors.ts'
 import type { Log } from '../log.ts'
 import { onAccessEnd } from './access-end.ts'
+import { auditRefusal } from './audit-refusals.ts'
 import type { ClientAddress } from './client-address.ts'
 import type { Caller, Engine } from './engine.ts'
 import { executionResults } from './execution-results.ts'
@@ -31,6 +34,10 @@ export interface GraphQLSocketOptions {
   readonly authenticator: Authenticator
   readonly clientAddress: ClientAddress
   readonly revocations: Revocations
+  readonly limits: Limits
+  readonly audit: Audit
+  /** Whether a page of this origin may open a socket; undefined is a client that is no browser. */
+  readonly mayConnect: (origin: string | undefined) => boolean
   readonly maxBodyBytes: number
   readonly log: Log
 }
@@ -47,17 +54,22 @@ const serviceRestart = 1012
 /** A socket that does not close by itself is cut after this. */
 const closePatienceMs = 2_000
 const heartbeatMs = 12_000
-/** Subscriptions and running queries of one socket. */
-const operationsPerSocket = 100
+/** Too much was asked for: Too Many Requests, as close codes of this protocol are named. */
+const tooManyRequests = 4429
 
 export function openGraphQLSocket(options: GraphQLSocketOptions): { close(): Promise<void> } {
-  const { server, schemas, operations, engine, authenticator, clientAddress, revocations, maxBodyBytes, log } = options
+  const { server, schemas, operations, engine, authenticator, clientAddress, revocations } = options
+  const { limits, audit, mayConnect, maxBodyBytes, log } = options
   const sockets = new WebSocketServer({ noServer: true, maxPayload: maxBodyBytes })
   server.on('upgrade', (request, socket, head) => {
     // Nobody else listens yet, and an error that nobody hears would end the process.
     socket.on('error', () => socket.destroy())
     if (requestPath(request) !== '/graphql') {
       socket.end('HTTP/1.1 404 Not Found\r\nconnection: close\r\n\r\n')
+      return
+    }
+    if (!mayConnect(request.headers.origin)) {
+      socket.end('HTTP/1.1 403 Forbidden\r\nconnection: close\r\n\r\n')
       return
     }
     sockets.handleUpgrade(request, socket, head, (accepted) => sockets.emit('connection', accepted, request))
@@ -72,28 +84,42 @@ export function openGraphQLSocket(options: GraphQLSocketOptions): { close(): Pro
     connectionInitWaitTimeout: 3_000,
     async onConnect(context) {
       const { extra } = context
+      const address = clientAddress(extra.request)
+      const authorization = headerOf('authorization', context.connectionParams, extra)
+      let principal: Principal | undefined
       try {
-        const principal = inRequestedRole(
+        principal = inRequestedRole(
           headerOf('x-hasura-role', context.connectionParams, extra),
-          await authenticator.authenticate(headerOf('authorization', context.connectionParams, extra), {
-            address: clientAddress(extra.request),
-          }),
+          await authenticator.authenticate(authorization, { address }),
         )
+        extra.socket.once('close', limits.hold('sockets', principal, address))
         extra.principal = principal
         closeAtAccessEnd(extra, revocations)
         return true
       } catch (error) {
         if (!(error instanceof SluiceError)) throw error
+        auditRefusal(audit, error, { name: 'socket', principal, authorization, address, requestId: randomUUID() })
         // A close reason may hold 123 bytes.
-        extra.socket.close(CloseCode.Forbidden, error.message.slice(0, 120))
+        const code = error.code === 'RATE_LIMITED' ? tooManyRequests : CloseCode.Forbidden
+        extra.socket.close(code, error.message.slice(0, 120))
         return false
       }
     },
     async onSubscribe(context, _id, payload) {
       const caller = callerOf(context.extra)
-      if (Object.keys(context.subscriptions).length > operationsPerSocket) return [tooManyOperations()]
-      const prepared = operations.prepare(payload, caller.principal, schemas(caller.principal.role))
-      if ('errors' in prepared) return prepared.errors
+      const { principal, address, requestId } = caller
+      if (Object.keys(context.subscriptions).length > limits.perSocket) return [tooManyOperations(limits.perSocket)]
+      let prepared: ReturnType<Operations['prepare']>
+      try {
+        await limits.request(principal, address)
+        prepared = operations.prepare(payload, principal, schemas(principal.role))
+        if ('errors' in prepared) return prepared.errors
+        await limits.cost(principal, address, prepared.cost)
+      } catch (error) {
+        if (!(error instanceof SluiceError)) throw error
+        auditRefusal(audit, error, { name: 'socket', principal, address, requestId })
+        return [toGraphQLError(error, log, requestId)]
+      }
       const { role: roleSchema, document, operation, variables } = prepared
       return {
         schema: roleSchema.schema,
@@ -110,13 +136,17 @@ export function openGraphQLSocket(options: GraphQLSocketOptions): { close(): Pro
     },
     async execute(args) {
       const { prepared, caller } = args.rootValue as { prepared: PreparedOperation; caller: Caller }
+      let end: (() => void) | undefined
       try {
+        end = limits.hold('concurrent', caller.principal, caller.address)
         const text = engine.read(prepared, caller) ?? engine.write(prepared, caller)
         if (text) return { data: new RawJson(await text) as never }
+        return await execute({ ...args, rootValue: undefined, variableValues: prepared.parameters.variables ?? {} })
       } catch (error) {
         return { data: null, errors: [toGraphQLError(error, log, caller.requestId)] }
+      } finally {
+        end?.()
       }
-      return execute({ ...args, rootValue: undefined, variableValues: prepared.parameters.variables ?? {} })
     },
     async subscribe(args) {
       const { prepared, caller } = args.rootValue as { prepared: PreparedOperation; caller: Caller }
@@ -199,13 +229,10 @@ function keepAlive(sockets: WebSocketServer): () => void {
   return () => clearInterval(timer)
 }
 
-function tooManyOperations(): GraphQLError {
-  return new GraphQLError(
-    `A socket may run ${operationsPerSocket} operations at once. Complete some, or open another socket.`,
-    {
-      extensions: { code: 'LIMIT_OPERATIONS' },
-    },
-  )
+function tooManyOperations(most: number): GraphQLError {
+  return new GraphQLError(`A socket may run ${most} operations at once. Complete some, or open another socket.`, {
+    extensions: { code: 'LIMIT_OPERATIONS' },
+  })
 }
 
 /** Browsers cannot set headers on a socket, so `connection_init` carries them; other clients may use either. */

@@ -44,6 +44,8 @@ export interface PreparedOperation {
   readonly operation: OperationDefinitionNode
   readonly variables: Readonly<Record<string, unknown>>
   readonly parameters: OperationParameters
+  /** By the rule in `cost.ts`. */
+  readonly cost: number
 }
 
 /** Why an operation does not run. Each error has a code in its extensions. */
@@ -131,7 +133,7 @@ export class Operations {
     if (coerced.errors) return { errors: coerced.errors.map(withCode), document: false }
     const cost = this.#costOf(checked, document, operation, role)(coerced.coerced)
     if (cost > this.#maxCost) return { errors: [tooCostly(cost, this.#maxCost)], document: false }
-    return { role, document, operation, variables: coerced.coerced, parameters: { ...request, query } }
+    return { role, document, operation, variables: coerced.coerced, parameters: { ...request, query }, cost }
   }
 
   /** The document that the request means, or why there is none. */
