@@ -12,11 +12,14 @@ export type AddressList = (address: string) => boolean
  * office('::ffff:198.51.100.7') // true
  */
 export function addressList(entries: readonly string[], path = 'allowed_addresses'): AddressList {
-  const list = new BlockList()
-  for (const entry of entries) addEntry(list, entry, path)
+  // Two, because one alone takes IPv4 addresses for IPv6 ones: ::/0 would be everybody.
+  const lists = { ipv4: new BlockList(), ipv6: new BlockList() }
+  for (const entry of entries) addEntry(lists, entry, path)
   return (text) => {
     const address = plainAddress(text)
-    return address !== null && list.check(address, isIPv4(address) ? 'ipv4' : 'ipv6')
+    if (address === null) return false
+    const family = isIPv4(address) ? 'ipv4' : 'ipv6'
+    return lists[family].check(address, family)
   }
 }
 
@@ -53,7 +56,7 @@ export function networkOf(text: string): string {
     .join(':')}::/64`
 }
 
-function addEntry(list: BlockList, entry: string, path: string): void {
+function addEntry(lists: Readonly<Record<'ipv4' | 'ipv6', BlockList>>, entry: string, path: string): void {
   const [host = '', length, ...rest] = entry.split('/')
   const address = plainAddress(host)
   // A prefix counts the bits of the form that was written: ::ffff:10.0.0.0/104 is 10.0.0.0/8.
@@ -68,6 +71,6 @@ function addEntry(list: BlockList, entry: string, path: string): void {
     )
   }
   const family = isIPv4(address) ? 'ipv4' : 'ipv6'
-  if (bits === null) list.addAddress(address, family)
-  else list.addSubnet(address, bits, family)
+  if (bits === null) lists[family].addAddress(address, family)
+  else lists[family].addSubnet(address, bits, family)
 }
