@@ -11,7 +11,6 @@ import type { Database } from '../database/database.ts'
 import { changesChannel, createNotifier, deliveriesChannel } from '../database/notifications.ts'
 import { createMailer } from '../egress/mail.ts'
 import { SluiceError } from '../errors.ts'
-import { createFileStore } from '../files/store.ts'
 import { createFileActions } from '../files/actions.ts'
 import { createFileParts } from '../files/parts.ts'
 import { openChangeFeed } from '../live/change-feed.ts'
@@ -75,7 +74,6 @@ export async function startGateway({ config, database, sealer, log }: GatewayOpt
     feed.poke()
     notifier.notify()
   }
-  const files = createFileStore(config)
   const checker = createSchemaChecker()
   if (config.SCHEMA_FOLDER) await storeSchemaFolder(config.SCHEMA_FOLDER, { database, checker, log })
   const webhooks = { rules: { allow: config.EGRESS_ALLOW }, validatePattern: parsePattern }
@@ -115,7 +113,7 @@ export async function startGateway({ config, database, sealer, log }: GatewayOpt
     sessions: createSessionActions({
       database,
       checker,
-      files,
+      files: files.store,
       mailFolder: config.MAIL_FOLDER,
       retentionDays: config.RETENTION_DAYS,
       committed,
