@@ -6,6 +6,7 @@
  * root fields among them.
  */
 import type { GraphQLResolveInfo } from 'graphql'
+import type { Audit } from '../access/audit.ts'
 import type { Principal } from '../access/principal.ts'
 import { clientError } from '../database/client-errors.ts'
 import type { Database } from '../database/database.ts'
@@ -24,6 +25,7 @@ import {
   streamStatement,
 } from '../tables/select.ts'
 import { createTemplates } from '../tables/templates.ts'
+import { auditAbsent, sessionsAsked } from './audit-absent.ts'
 import type { Mutations } from './mutations.ts'
 import type { PreparedOperation } from './operation.ts'
 import type { RoleSchema } from './role-schemas.ts'
@@ -51,6 +53,7 @@ export interface EngineOptions {
   readonly liveQueries: LiveQueries
   readonly streams: Streams
   readonly mutations: Mutations
+  readonly audit: Audit
   readonly retentionAfterRetrievalDays: number
 }
 
@@ -59,6 +62,7 @@ export function createEngine({
   liveQueries,
   streams,
   mutations,
+  audit,
   retentionAfterRetrievalDays,
 }: EngineOptions): Engine {
   const selectContext = (
@@ -94,7 +98,13 @@ export function createEngine({
     read(operation, caller) {
       if (operation.operation.operation !== 'query') return null
       const statement = templates.statement(planInput(operation), selectContext(operation.role, caller, 'query'))
-      return statement && run(statement)
+      if (!statement) return null
+      const asked = sessionsAsked(operation)
+      if (asked.length === 0) return run(statement)
+      return run(statement).then((text) => {
+        auditAbsent(audit, asked, text, operation, caller)
+        return text
+      })
     },
 
     write(operation, caller) {

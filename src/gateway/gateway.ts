@@ -21,10 +21,12 @@ import { positionHorizon } from '../live/position-horizon.ts'
 import { createStreams } from '../live/streams.ts'
 import type { Log } from '../log.ts'
 import { createSessionActions } from '../sessions/actions.ts'
+import { createDestinationActions } from '../sessions/destinations-actions.ts'
 import { storeSchemaFolder } from '../sessions/payload-schemas.ts'
 import { createSchemaChecker } from '../sessions/schema-checker.ts'
 import { parsePattern } from '../tables/event-shape.ts'
 import { createWebhookActions } from '../webhooks/actions.ts'
+import { ensureWebhookKey, publicWebhookKeys } from '../webhooks/signing-keys.ts'
 import { openAccess } from './access-parts.ts'
 import { auditTokenRefusal } from './audit-refusals.ts'
 import { createCredentialActions } from './credential-actions.ts'
@@ -77,6 +79,7 @@ export async function startGateway({ config, database, sealer, log }: GatewayOpt
   const checker = createSchemaChecker()
   if (config.SCHEMA_FOLDER) await storeSchemaFolder(config.SCHEMA_FOLDER, { database, checker, log })
   const webhooks = { rules: { allow: config.EGRESS_ALLOW }, validatePattern: parsePattern }
+  await ensureWebhookKey(database, sealer)
   const mutations = createMutations({
     database,
     rules: createWriteRules({ sealer, webhooks, checker, retention: { maxDays: config.RETENTION_MAX_DAYS } }),
@@ -88,6 +91,7 @@ export async function startGateway({ config, database, sealer, log }: GatewayOpt
     liveQueries,
     streams,
     mutations,
+    audit,
     retentionAfterRetrievalDays: config.RETENTION_AFTER_RETRIEVAL_DAYS,
   })
   const mailer = createMailer({ url: config.SMTP_URL, from: config.MAIL_FROM })
@@ -108,7 +112,7 @@ export async function startGateway({ config, database, sealer, log }: GatewayOpt
     committed,
     log,
   })
-  const files = createFileParts({ config, pool: database.pool, log })
+  const fileParts = createFileParts({ config, pool: database.pool, files, log })
   const actions: Actions = {
     sessions: createSessionActions({
       database,
@@ -119,10 +123,11 @@ export async function startGateway({ config, database, sealer, log }: GatewayOpt
       committed,
       log,
     }),
+    destinations: createDestinationActions({ database, committed }),
     webhooks: createWebhookActions({ database, sealer, ...webhooks, committed }),
     credentials: createCredentialActions({ database, environment: config.SLUICE_ENVIRONMENT, committed }),
     people,
-    files: createFileActions({ parts: files, committed }),
+    files: createFileActions({ parts: fileParts, committed }),
   }
   const schemas = createRoleSchemas(actions, audit)
   const shared = {
@@ -143,7 +148,7 @@ export async function startGateway({ config, database, sealer, log }: GatewayOpt
   }
   const graphql = createGraphQLHttp(shared)
   const run = createDocuments({ schemas, engine, maxCost: config.MAX_COST })
-  const rest = createRestRouter({ routes: fileRoutes({ parts: files, run, audit, committed }), authenticator, log })
+  const rest = createRestRouter({ routes: fileRoutes({ parts: fileParts, run, audit, committed }), authenticator, log })
   const origins = createOrigins(config.CORS_ORIGINS, config.PUBLIC_URL)
   const secure = createSecurityHeaders(config.PUBLIC_URL)
   const oauth = createOAuth({ ...access, database, issuer: config.PUBLIC_URL, committed })
@@ -161,6 +166,8 @@ export async function startGateway({ config, database, sealer, log }: GatewayOpt
       auditTokenRefusal(audit, request, response, { address: clientAddress(request), requestId })
     } else if (path.startsWith('/v1/')) {
       await rest(request, response, { requestId, address: clientAddress(request) })
+    } else if (path === '/.well-known/webhook-keys.json') {
+      replyJson(response, 200, await publicWebhookKeys(database.pool), { 'cache-control': 'public, max-age=300' })
     } else if (path === '/healthz') {
       await database.pool.query('select 1')
       replyJson(response, 200, { status: 'ok' })
