@@ -311,7 +311,11 @@ export const exposures: Readonly<Record<string, Exposure>> = {
       ...people({ rows: { session: ownTeams }, columns: '*' }),
       consumer: {
         rows: { session: grantedSession },
-        columns: ['id', 'session_id', 'name', 'type', 'size', 'sha256', 'status'],
+        columns: ['id', 'session_id', 'name', 'type', 'size', 'sha256', 'status', 'reason', 'url'],
+      },
+      source: {
+        rows: { session: ownTeams },
+        columns: ['id', 'session_id', 'name', 'type', 'size', 'sha256', 'status', 'reason', 'url'],
       },
     },
   },

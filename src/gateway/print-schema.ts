@@ -28,9 +28,19 @@ const peopleNotRun: PeopleActions = {
 /** For who wants the schemas and runs no action. */
 export const actionsNotRun: Actions = {
   sessions: { submit: notRun },
-  webhooks: { create: notRun, rotateSecret: notRun },
+  destinations: { available: notRun, remove: notRun, withdraw: notRun },
+  webhooks: {
+    create: notRun,
+    setHeaders: notRun,
+    rotateSecret: notRun,
+    rotateKey: notRun,
+    export: notRun,
+    import: notRun,
+    explain: notRun,
+  },
   credentials: { create: notRun, rotate: notRun, revoke: notRun, revokeSecret: notRun, setKeys: notRun },
   people: peopleNotRun,
+  files: { createUpload: notRun, completeUpload: notRun, createLink: notRun, createLinks: notRun },
 }
 
 /** The printed schema of the role admin. */

@@ -2,6 +2,8 @@
 import { type GraphQLSchema, lexicographicSortSchema, printSchema } from 'graphql'
 import type { Audit } from '../access/audit.ts'
 import type { Role } from '../access/principal.ts'
+import { addFileActions, type FileActions } from '../files/schema.ts'
+import { addDestinationActions, type DestinationActions } from '../sessions/destinations-schema.ts'
 import { addSessionActions, type SessionActions } from '../sessions/schema.ts'
 import { createBuilder } from '../tables/builder.ts'
 import { type Model, readModel } from '../tables/model.ts'
@@ -19,9 +21,11 @@ export interface RoleSchema {
 
 export interface Actions {
   readonly sessions: SessionActions
+  readonly destinations: DestinationActions
   readonly webhooks: WebhookActions
   readonly credentials: CredentialActions
   readonly people: PeopleActions
+  readonly files: FileActions
 }
 
 export type RoleSchemas = (role: Role) => RoleSchema
@@ -52,9 +56,11 @@ function buildRoleSchema(model: Model, role: Role, actions: Actions, audit: Audi
   builder.mutationType({})
   addTables(builder, view)
   addSessionActions(builder, role, actions.sessions)
+  addDestinationActions(builder, role, actions.destinations)
   addWebhookActions(builder, role, actions.webhooks)
   addCredentialActions(builder, role, actions.credentials)
   addPeopleActions(builder, role, actions.people)
+  addFileActions(builder, role, actions.files)
   const schema = builder.toSchema({ sortSchema: false })
   return { schema: audit ? auditActions(schema, view, audit) : schema, view }
 }

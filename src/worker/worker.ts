@@ -92,6 +92,7 @@ function allSchedules({ config, database, files, log }: WorkerOptions): readonly
   const { pool } = database
   return [
     ...deliverySchedules({ pool, log }),
+    ...fileSchedules(createFileParts({ config, pool, files, log })),
     ...sessionSchedules({ pool, files, mailFolder: config.MAIL_FOLDER, log }),
   ]
 }
