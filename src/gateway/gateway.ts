@@ -112,7 +112,7 @@ export async function startGateway({ config, database, sealer, log }: GatewayOpt
     committed,
     log,
   })
-  const fileParts = createFileParts({ config, pool: database.pool, files, log })
+  const fileParts = createFileParts({ config, pool: database.pool, log })
   const actions: Actions = {
     sessions: createSessionActions({
       database,
