@@ -84,9 +84,14 @@ export function personPrincipal({ pool }: Database, userId: string): Promise<Pri
  * The same within a transaction. Holds the person's row until it ends: a change of their roles waits for that, and
  * then voids whatever was issued from this reading (see the migration `people`).
  *
+ * @param options.mayBeAdmin without it, a platform admin has the roles of their memberships only.
  * @throws SluiceError UNAUTHENTICATED when they are gone or disabled.
  */
-export async function readPerson(client: PoolClient, userId: string): Promise<Principal> {
+export async function readPerson(
+  client: PoolClient,
+  userId: string,
+  { mayBeAdmin = true }: { readonly mayBeAdmin?: boolean } = {},
+): Promise<Principal> {
   const { rows } = await client.query<{ is_admin: boolean; disabled: boolean; now: Date }>(
     'select is_admin, disabled_at is not null as disabled, clock_timestamp() as now from users where id = $1 for share',
     [userId],
@@ -97,7 +102,7 @@ export async function readPerson(client: PoolClient, userId: string): Promise<Pr
     'select team_id, role from team_members where user_id = $1 order by team_id',
     [userId],
   )
-  return personOf({ id: userId, isAdmin: user.is_admin, memberships: memberships.rows, now: user.now })
+  return personOf({ id: userId, isAdmin: user.is_admin && mayBeAdmin, memberships: memberships.rows, now: user.now })
 }
 
 export interface Membership {

@@ -213,16 +213,23 @@ export function createSignIns(options: SignInsOptions): SignIns {
  * Ends what a person has: every access token from before now is void, and every sign-in but one is over.
  *
  * @param except the sign-in that goes on; its access tokens are void like the others.
+ * @returns false when there is no such person.
  */
-export async function endAllSignIns(client: PoolClient, userId: string, except: string | null = null): Promise<number> {
+export async function endAllSignIns(
+  client: PoolClient,
+  userId: string,
+  except: string | null = null,
+): Promise<boolean> {
   // Locked before the clock is read: see the migration `people`.
   await client.query('select 1 from users where id = $1 for no key update', [userId])
-  await client.query('update users set tokens_valid_from = clock_timestamp() where id = $1', [userId])
-  const { rowCount } = await client.query(
+  const { rowCount } = await client.query('update users set tokens_valid_from = clock_timestamp() where id = $1', [
+    userId,
+  ])
+  await client.query(
     'update sign_ins set ended_at = clock_timestamp() where user_id = $1 and ended_at is null and id is distinct from $2',
     [userId, except],
   )
-  return rowCount ?? 0
+  return rowCount === 1
 }
 
 function endSignIn(client: PoolClient, signInId: string): Promise<unknown> {

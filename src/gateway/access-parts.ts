@@ -2,12 +2,14 @@
 import { type Attempts, createAttempts } from '../access/attempts.ts'
 import { type Authenticator, createAuthenticator } from '../access/authenticate.ts'
 import { type CredentialVerifier, createCredentialVerifier } from '../access/credentials.ts'
+import { withOidc } from '../access/oidc.ts'
 import { type AssertionVerifier, createAssertionVerifier } from '../access/private-key-jwt.ts'
 import type { Revocations } from '../access/revocations.ts'
 import type { Sealer } from '../access/seal.ts'
 import { createTokens, type Tokens } from '../access/tokens.ts'
 import type { Config } from '../config.ts'
 import type { Database } from '../database/database.ts'
+import { createEgress } from '../egress/egress.ts'
 import type { Change, ChangeFeed } from '../live/change-feed.ts'
 import type { Log } from '../log.ts'
 import { type ClientAddress, createClientAddress } from './client-address.ts'
@@ -43,6 +45,7 @@ export async function openAccess({ config, database, sealer, feed, log }: Access
   const credentials = createCredentialVerifier({ database, environment, attempts, log })
   const { token: endpoint } = oauthAddresses(issuer)
   const assertions = createAssertionVerifier({ database, environment, attempts, audiences: [issuer, endpoint] })
+  const egress = createEgress({ allow: config.EGRESS_ALLOW })
   const stopForgetting = forgetWhatChanged(feed, credentials)
   return {
     clientAddress,
@@ -51,12 +54,17 @@ export async function openAccess({ config, database, sealer, feed, log }: Access
     tokens,
     credentials,
     assertions,
-    authenticator: createAuthenticator({ tokens, credentials, revocations }),
+    authenticator: createAuthenticator({
+      tokens: withOidc(tokens, { database, egress, issuers: config.OIDC_ISSUERS }),
+      credentials,
+      revocations,
+    }),
     async close() {
       stopForgetting()
       revocations.close()
       tokens.close()
       await credentials.close()
+      await egress.close()
     },
   }
 }

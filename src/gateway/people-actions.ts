@@ -130,7 +130,9 @@ export function createPeopleActions(options: PeopleActionsOptions): ClosablePeop
 
     async signOutEverywhere(context) {
       const { id } = personOf(context)
-      await inTransaction(pool, (client) => endAllSignIns(client, id))
+      await inTransaction(pool, async (client) => {
+        if (!(await endAllSignIns(client, id))) throw noPersonHere('sign out there')
+      })
       committed()
       return true
     },
@@ -147,7 +149,7 @@ export function createPeopleActions(options: PeopleActionsOptions): ClosablePeop
         id,
         checkedName(name),
       ])
-      if (!rows[0]) throw noPersonHere()
+      if (!rows[0]) throw noPersonHere('change your name there')
       committed()
       return rows[0]
     },
@@ -291,6 +293,6 @@ function mayInvite({ role, variables }: Principal, teamId: string, invitedAs: Me
   return role === 'editor' && isOwn && invitedAs !== 'admin'
 }
 
-function noPersonHere(): SluiceError {
-  return new SluiceError('NOT_FOUND', 'You are known by your issuer only; change your name there.')
+function noPersonHere(advice: string): SluiceError {
+  return new SluiceError('NOT_FOUND', `You are known by your issuer only; ${advice}.`)
 }
