@@ -117,7 +117,7 @@ export async function startGateway({ config, database, sealer, log }: GatewayOpt
     sessions: createSessionActions({
       database,
       checker,
-      files: files.files: fileParts.files,
+      files: fileParts.files,
       mailFolder: config.MAIL_FOLDER,
       retentionDays: config.RETENTION_DAYS,
       committed,
