@@ -8,35 +8,46 @@ import { lookup } from 'node:dns/promises'
 import net from 'node:net'
 import tls from 'node:tls'
 import { messageOf } from '../errors.ts'
-import type { AddressPolicy } from './addresses.ts'
+import {
+  type AddressFinding,
+  type AddressRules,
+  type Destination,
+  isLocalName,
+  judgeAddresses,
+  localRefusal,
+} from './destination.ts'
 import { EgressError, type EgressTls } from './errors.ts'
+import { type ForwardProxy, openTunnel } from './proxy.ts'
 
 /** Every address of a name, in the order in which they should be tried. */
 export type Resolve = (hostname: string) => Promise<readonly string[]>
 
-export interface DialOptions {
-  readonly judge: AddressPolicy
+export interface DialOptions extends AddressRules {
   readonly resolve: Resolve
-  /** Plain http to public addresses too. */
-  readonly allowHttp: boolean
+  /** The operator named networks that are not public. Without any, names of private networks are not even looked up. */
+  readonly hasList: boolean
   /** Deadlines of the phases in milliseconds; `connect` is for all addresses of a name together. */
   readonly deadlines: { readonly dns: number; readonly connect: number; readonly tls: number }
-  /** PEM certificates that are trusted beside the system's. */
-  readonly ca?: string
-}
-
-export interface Destination {
-  readonly protocol: string
-  /** Without brackets. */
-  readonly hostname: string
-  readonly port: number
+  /** Whose certificates are trusted. */
+  readonly secureContext: tls.SecureContext
+  readonly proxy: ForwardProxy | undefined
 }
 
 export interface Dialled {
   readonly socket: net.Socket
+  /** Empty when a forward proxy resolved the name. */
   readonly address: string
   readonly phases: { readonly dns?: number; readonly connect: number; readonly tls?: number }
   readonly tls?: EgressTls
+}
+
+/** What was found out about a host, and which way it takes. */
+export interface Vetted {
+  /** Empty when the forward proxy resolves the name. */
+  readonly findings: readonly AddressFinding[]
+  readonly way: 'direct' | 'proxy'
+  /** Milliseconds; absent for a literal address. */
+  readonly dns?: number
 }
 
 /** Names answer with both families; IPv4 first, because a network without IPv6 routes is the more common defect. */
@@ -45,38 +56,59 @@ export const resolveBySystem: Resolve = async (hostname) => {
   return answers.map(({ address }) => address)
 }
 
+/**
+ * One lookup of a name at a time, for all who ask meanwhile. The system's resolver has
+ * few threads, so a name whose servers do not answer may hold one of them and not all.
+ */
+export function sharing(resolve: Resolve): Resolve {
+  const running = new Map<string, Promise<readonly string[]>>()
+  return (hostname) => {
+    const shared = running.get(hostname) ?? resolve(hostname).finally(() => running.delete(hostname))
+    running.set(hostname, shared)
+    return shared
+  }
+}
+
 /** A name with more addresses is tried at this many of them. */
 const mostAddressesTried = 4
+
+/**
+ * Resolves and judges, without refusing: that is `refusalAmong`'s.
+ *
+ * @throws EgressError `dns` or `timeout`, and `blocked` for a name that is not looked up at all.
+ */
+export async function vet(destination: Destination, options: DialOptions): Promise<Vetted> {
+  const { hostname } = destination
+  const { proxy, resolve, deadlines } = options
+  const isLiteral = net.isIP(hostname) !== 0
+  if (isLocalName(hostname) && !options.hasList) throw new EgressError('blocked', localRefusal(hostname))
+  if (!isLiteral && proxy?.resolves && !isLocalName(hostname)) return { findings: [], way: 'proxy' }
+
+  const start = performance.now()
+  const addresses = isLiteral ? [hostname] : await resolveWithin(hostname, resolve, deadlines.dns)
+  const dns = isLiteral ? undefined : performance.now() - start
+  const findings = judgeAddresses(destination, addresses, options)
+  // The operator's own networks are on this side of the proxy.
+  const way = proxy && !findings.every(({ listed }) => listed) ? 'proxy' : 'direct'
+  return { findings, way, ...(dns === undefined ? {} : { dns }) }
+}
+
+export function refusalAmong({ findings, dns }: Vetted): EgressError | undefined {
+  const refused = findings.find(({ refusal }) => refusal !== undefined)
+  if (!refused?.refusal) return undefined
+  return new EgressError('blocked', refused.refusal, { address: refused.address, phases: { dns } })
+}
 
 /** @throws EgressError of class blocked, dns, connect, tls or timeout. */
 export async function dial(destination: Destination, options: DialOptions): Promise<Dialled> {
   const { hostname, protocol } = destination
-  const { judge, resolve, allowHttp, deadlines } = options
-  const isLiteral = net.isIP(hostname) !== 0
-
-  const dnsStart = performance.now()
-  const addresses = isLiteral ? [hostname] : await resolveWithin(hostname, resolve, deadlines.dns)
-  const dns = isLiteral ? undefined : performance.now() - dnsStart
-
-  for (const address of addresses) {
-    const { allowed, listed, range } = judge(address)
-    if (!allowed) {
-      throw new EgressError(
-        'blocked',
-        `${isLiteral ? hostname : `${hostname} resolves to ${address}, which`} is not a public address (${range}). If it should be reachable, an operator adds its network to EGRESS_ALLOW.`,
-        { address, phases: { dns } },
-      )
-    }
-    if (protocol !== 'https:' && !allowHttp && !listed) {
-      throw new EgressError('blocked', `${hostname} must be called over https: plain http shows what it carries.`, {
-        address,
-        phases: { dns },
-      })
-    }
-  }
+  const vetted = await vet(destination, options)
+  const refusal = refusalAmong(vetted)
+  if (refusal) throw refusal
+  const { dns } = vetted
 
   const connectStart = performance.now()
-  const { socket, address } = await connectToFirst(destination, addresses, deadlines.connect, dns)
+  const { socket, address } = await connectToFirst(destination, vetted, options)
   const connect = performance.now() - connectStart
   if (protocol !== 'https:') return { socket, address, phases: { dns, connect } }
 
@@ -112,34 +144,45 @@ async function resolveWithin(hostname: string, resolve: Resolve, deadline: numbe
 /** Tries the addresses one after the other; each gets its share of the time that is left. */
 async function connectToFirst(
   { hostname, port }: Destination,
-  all: readonly string[],
-  deadline: number,
-  dns: number | undefined,
+  { findings, way, dns }: Vetted,
+  { deadlines, judge, proxy, secureContext }: DialOptions,
 ): Promise<{ readonly socket: net.Socket; readonly address: string }> {
-  const addresses = all.slice(0, mostAddressesTried)
+  const tunnel = way === 'proxy' ? proxy : undefined
+  const known = findings.map(({ address }) => address).slice(0, mostAddressesTried)
+  const addresses = known.length === 0 ? [''] : known
   const start = performance.now()
   let failure: EgressError | undefined
   for (const [index, address] of addresses.entries()) {
-    const left = deadline - (performance.now() - start)
+    const left = deadlines.connect - (performance.now() - start)
+    const deadline = Math.max(1, Math.floor(left / (addresses.length - index)))
     try {
-      return { socket: await connectTo(address, port, Math.max(1, left / (addresses.length - index))), address }
+      const socket = tunnel
+        ? await openTunnel(tunnel, { host: address || hostname, port, deadline, secureContext })
+        : await connectTo(address, port, deadline)
+      // Exactly the judged address is dialled; should that ever be wrong, it ends here.
+      if (!tunnel && !judge(socket.remoteAddress ?? '').allowed) {
+        socket.destroy()
+        throw new EgressError('blocked', `${hostname} led to an address that was not checked.`)
+      }
+      return { socket, address }
     } catch (cause) {
-      const code = codeOf(cause)
-      const phases = { dns, connect: performance.now() - start }
-      failure =
-        code === 'TIMEOUT'
-          ? new EgressError('timeout', `${hostname} (${address}) did not accept a connection in time.`, {
-              address,
-              phases,
-            })
-          : new EgressError(
-              'connect',
-              `${hostname} (${address}, port ${port}) ${reasons[code ?? ''] ?? `could not be reached: ${code ?? messageOf(cause)}`}.`,
-              { cause, address, phases },
-            )
+      failure = connectFailure(cause, `${hostname} (${address}, port ${port})`, address, {
+        dns,
+        connect: performance.now() - start,
+      })
+      if (failure.errorClass === 'blocked') throw failure
     }
   }
   throw failure ?? new EgressError('dns', `${hostname} has no address.`)
+}
+
+function connectFailure(cause: unknown, who: string, address: string, phases: EgressError['phases']): EgressError {
+  const code = codeOf(cause)
+  const known = { cause, phases, ...(address ? { address } : {}) }
+  if (cause instanceof EgressError) return new EgressError(cause.errorClass, cause.message, known)
+  if (code === 'TIMEOUT') return new EgressError('timeout', `${who} did not accept a connection in time.`, known)
+  const reason = reasons[code ?? ''] ?? `could not be reached: ${code ?? messageOf(cause)}`
+  return new EgressError('connect', `${who} ${reason}.`, known)
 }
 
 const reasons: Readonly<Record<string, string>> = {
@@ -171,7 +214,7 @@ function connectTo(address: string, port: number, deadline: number): Promise<net
 function secure(
   socket: net.Socket,
   hostname: string,
-  { deadlines, ca }: DialOptions,
+  { deadlines, secureContext }: DialOptions,
   known: { readonly address: string; readonly phases: { readonly dns?: number; readonly connect: number } },
 ): Promise<tls.TLSSocket> {
   const start = performance.now()
@@ -182,7 +225,7 @@ function secure(
       host: hostname,
       ...(isName ? { servername: hostname } : {}),
       ALPNProtocols: ['http/1.1'],
-      ...(ca === undefined ? {} : { ca: [...tls.rootCertificates, ca] }),
+      secureContext,
     })
     const timeout = setTimeout(
       () => secured.destroy(Object.assign(new Error('too slow'), { code: 'TIMEOUT' })),

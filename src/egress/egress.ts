@@ -5,28 +5,59 @@
  */
 import diagnostics from 'node:diagnostics_channel'
 import type net from 'node:net'
-import { promisify } from 'node:util'
-import { brotliDecompress, gunzip, inflate, zstdDecompress } from 'node:zlib'
+import tls from 'node:tls'
 import { Agent, type Dispatcher } from 'undici'
 import { messageOf } from '../errors.ts'
 import { createAddressPolicy } from './addresses.ts'
-import { codeOf, type Dialled, dial, type Resolve, resolveBySystem } from './dial.ts'
+import { type AddressFinding, destinationOf, readUrl } from './destination.ts'
+import { codeOf, type Dialled, dial, type Resolve, refusalAmong, resolveBySystem, sharing, vet } from './dial.ts'
 import { EgressError, type EgressPhases, type EgressTls } from './errors.ts'
+import { readProxy } from './proxy.ts'
+import { isPacked, unpack } from './unpack.ts'
 
+export type { AddressFinding } from './destination.ts'
 export type { Resolve } from './dial.ts'
 export { EgressError, type EgressErrorClass, type EgressPhases, type EgressTls } from './errors.ts'
 
 export interface EgressOptions {
   /** Networks that may be called although they are not public: CIDRs or addresses. Plain http is possible there. */
   readonly allow: readonly string[]
+  /** Networks that may not be called, whatever else is said: CIDRs or addresses. @default none */
+  readonly deny?: readonly string[]
+  /**
+   * A forward proxy for every call but those to `allow`: `http://user:password@host:port`. It is sent checked
+   * addresses; one that decides by name gets names with `proxyResolves`, and is then the only one to judge them.
+   */
+  readonly proxy?: string | undefined
+  readonly proxyResolves?: boolean
   /** Plain http to public addresses too. @default false */
   readonly allowHttp?: boolean
   /** How names are resolved. @default the system's resolver */
   readonly resolve?: Resolve
   /** Deadlines in milliseconds. @default dns 5000, connect 10000, tls 10000 */
   readonly deadlines?: { readonly dns?: number; readonly connect?: number; readonly tls?: number }
+  /** A connection is used for new calls this long, in milliseconds; then its host is resolved and checked anew. @default 60000 */
+  readonly connectionLifeMs?: number
   /** PEM certificates that are trusted beside the system's. */
   readonly ca?: string
+}
+
+/** The part of the configuration that says what may be called. */
+export interface EgressConfig {
+  readonly EGRESS_ALLOW: readonly string[]
+  readonly EGRESS_DENY: readonly string[]
+  readonly EGRESS_PROXY?: string | undefined
+  readonly EGRESS_PROXY_RESOLVES: boolean
+}
+
+/** @example const egress = createEgress(egressOptionsOf(config)) */
+export function egressOptionsOf(config: EgressConfig): EgressOptions {
+  return {
+    allow: config.EGRESS_ALLOW,
+    deny: config.EGRESS_DENY,
+    proxy: config.EGRESS_PROXY,
+    proxyResolves: config.EGRESS_PROXY_RESOLVES,
+  }
 }
 
 export interface EgressRequest {
@@ -67,8 +98,22 @@ export interface Egress {
    * @throws EgressError that says in which phase it failed, and whether it was refused.
    */
   request(request: EgressRequest): Promise<EgressResponse>
+  /** What would become of a call, without making it. Names are resolved. */
+  explain(url: string | URL): Promise<EgressExplanation>
   /** Ends kept connections; calls that run fail. */
   close(): Promise<void>
+}
+
+export interface EgressExplanation {
+  /** `direct` and `proxy` are ways a call would take. */
+  readonly way: 'direct' | 'proxy' | 'refused'
+  /** Why it is refused. */
+  readonly reason?: string
+  /** As it is understood: without octal, full-width or encoded digits. Absent for a URL that cannot be read. */
+  readonly host?: string
+  readonly port?: number
+  /** One finding an address; none when no address was looked up. */
+  readonly findings: readonly AddressFinding[]
 }
 
 /** Larger heads are refused: the field's usual bound. */
@@ -76,6 +121,8 @@ const maxHeadBytes = 16 * 1024
 /** Below the 5 s after which Node and many servers close an idle connection, so that a call seldom meets a closing one. */
 const keepAliveMs = 4000
 const mebibyte = 1024 * 1024
+/** Interim answers (1xx) before the real one. One or two are usual; a flood of them is work for nothing. */
+const mostInterims = 16
 
 /** Set by the connection itself, or able to change who is asked or how the message is framed. */
 const ownHeaders = new Set([
@@ -103,25 +150,30 @@ const methods = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIO
  */
 export function createEgress({
   allow,
+  deny = [],
+  proxy,
+  proxyResolves = false,
   allowHttp = false,
   resolve = resolveBySystem,
   deadlines,
+  connectionLifeMs = 60_000,
   ca,
 }: EgressOptions): Egress {
   const dialOptions = {
-    judge: createAddressPolicy(allow),
-    resolve,
+    judge: createAddressPolicy(allow, deny),
+    resolve: sharing(resolve),
+    hasList: allow.length > 0,
     allowHttp,
     deadlines: { dns: 5000, connect: 10_000, tls: 10_000, ...deadlines },
-    ca,
+    // Made once: reading the system's certificates takes as long as many calls.
+    secureContext: tls.createSecureContext(ca === undefined ? {} : { ca: [...tls.getCACertificates('default'), ca] }),
+    proxy: proxy === undefined ? undefined : readProxy(proxy, { resolves: proxyResolves }),
   }
   /** How each open connection came to be, and whether a call has used it. */
   const connections = new WeakMap<object, { readonly dialled: Dialled; isNew: boolean }>()
   const agent = new Agent({
     connect(options, callback) {
-      const { protocol, hostname } = options
-      const port = Number(options.port) || (protocol === 'https:' ? 443 : 80)
-      dial({ protocol, hostname, port }, dialOptions).then(
+      dial(destinationOf(options), dialOptions).then(
         (dialled) => {
           connections.set(dialled.socket, { dialled, isNew: true })
           callback(null, dialled.socket)
@@ -132,6 +184,7 @@ export function createEgress({
     allowH2: false,
     keepAliveTimeout: keepAliveMs,
     keepAliveMaxTimeout: 60_000,
+    clientTtl: connectionLifeMs,
     maxHeaderSize: maxHeadBytes,
     // Each call has its own deadline, which covers these phases too.
     headersTimeout: 0,
@@ -178,6 +231,23 @@ export function createEgress({
       }
       return call.answer()
     },
+    async explain(given) {
+      try {
+        const { hostname: host, port, ...rest } = destinationOf(readUrl(given))
+        try {
+          const vetted = await vet({ hostname: host, port, ...rest }, dialOptions)
+          const { findings, way } = vetted
+          const refusal = refusalAmong(vetted)
+          return refusal
+            ? { way: 'refused', reason: refusal.message, host, port, findings }
+            : { way, host, port, findings }
+        } catch (error) {
+          return { way: 'refused', reason: messageOf(error), host, port, findings: [] }
+        }
+      } catch (error) {
+        return { way: 'refused', reason: messageOf(error), findings: [] }
+      }
+    },
     async close() {
       diagnostics.unsubscribe('undici:client:sendHeaders', onSendHeaders)
       await agent.destroy()
@@ -210,6 +280,7 @@ class Call {
   #firstByte: number | undefined
   #chunks: Buffer[] = []
   #size = 0
+  #interims = 0
 
   constructor({ timeoutMs = 20_000, maxResponseBytes = mebibyte, overflow = 'fail', signal }: EgressRequest, url: URL) {
     this.#limit = maxResponseBytes
@@ -221,18 +292,21 @@ class Call {
     if (signal?.aborted) this.#onAbort()
   }
 
-  /** The answer, decompressed if the sender compressed it although it was asked not to. */
+  /** The answer, unpacked if the sender compressed it although it was asked not to. */
   async answer(): Promise<EgressResponse> {
     const answer = await this.#settled.promise
-    const decompress = decompressors[answer.headers['content-encoding']?.toLowerCase() ?? '']
-    if (!decompress || answer.truncated || answer.body.length === 0) return answer
+    const encoding = answer.headers['content-encoding']
+    if (!isPacked(encoding) || answer.body.length === 0) return answer
     try {
-      return { ...answer, body: await decompress(answer.body, { maxOutputLength: this.#limit }) }
+      const { body, truncated } = await unpack(answer.body, encoding, this.#limit)
+      if (!truncated) return { ...answer, body }
+      if (this.#truncate) return { ...answer, body, truncated }
     } catch (cause) {
-      const tooLarge = codeOf(cause) === 'ERR_BUFFER_TOO_LARGE'
-      if (tooLarge && this.#truncate) return { ...answer, body: Buffer.alloc(0), truncated: true }
-      throw tooLarge ? this.#tooLarge() : this.#error('protocol', 'sent a body that cannot be decompressed', cause)
+      // Of a body that was cut off, what cannot be read is no more than that.
+      if (answer.truncated) return { ...answer, body: Buffer.alloc(0) }
+      throw this.#error('protocol', 'sent a body that cannot be unpacked', cause)
     }
+    throw this.#tooLarge()
   }
 
   carriedBy(dialled: Dialled, isNew: boolean): void {
@@ -257,7 +331,11 @@ class Call {
         onStart()
       },
       onResponseStart: (_controller, status, headers) => {
-        if (status < 200) return
+        if (status < 200) {
+          this.#interims += 1
+          if (this.#interims > mostInterims) this.fail(this.#error('protocol', 'sent interim answers without end'))
+          return
+        }
         this.#firstByte = performance.now() - this.#start
         this.#status = status
         for (const [name, value] of Object.entries(headers)) {
@@ -347,25 +425,8 @@ class Call {
   }
 }
 
-const decompressors: Readonly<
-  Record<string, (body: Buffer, options: { readonly maxOutputLength: number }) => Promise<Buffer>>
-> = {
-  gzip: promisify(gunzip),
-  'x-gzip': promisify(gunzip),
-  deflate: promisify(inflate),
-  br: promisify(brotliDecompress),
-  zstd: promisify(zstdDecompress),
-}
-
 function checkedUrl({ url: given, allowedHosts }: EgressRequest): URL {
-  const url = URL.parse(String(given))
-  if (!url) throw new EgressError('blocked', 'The URL cannot be read. It should look like https://example.com/path.')
-  if (url.protocol !== 'https:' && url.protocol !== 'http:') {
-    throw new EgressError('blocked', `Only https can be called, not ${url.protocol.slice(0, -1)}.`)
-  }
-  if (url.username || url.password) {
-    throw new EgressError('blocked', 'The URL must not hold a user name or password; send them in a header.')
-  }
+  const url = readUrl(given)
   const port = url.port || (url.protocol === 'https:' ? '443' : '80')
   const isNamed = (allowed: string) => allowed === url.host || allowed === `${url.hostname}:${port}`
   if (allowedHosts && !allowedHosts.some((host) => isNamed(host.toLowerCase()))) {
@@ -388,8 +449,14 @@ function outgoingHeaders(given: Readonly<Record<string, string>> = {}): Record<s
 }
 
 /** To a hundredth of a millisecond; absent phases stay absent. */
-function rounded(phases: EgressPhases): EgressPhases {
-  return Object.fromEntries(
-    Object.entries(phases).flatMap(([name, ms]) => (ms === undefined ? [] : [[name, Math.round(ms * 100) / 100]])),
-  )
+function rounded({ dns, connect, tls, first_byte, total }: EgressPhases): EgressPhases {
+  const phases: { -readonly [Name in keyof EgressPhases]: number } = {}
+  if (dns !== undefined) phases.dns = hundredths(dns)
+  if (connect !== undefined) phases.connect = hundredths(connect)
+  if (tls !== undefined) phases.tls = hundredths(tls)
+  if (first_byte !== undefined) phases.first_byte = hundredths(first_byte)
+  if (total !== undefined) phases.total = hundredths(total)
+  return phases
 }
+
+const hundredths = (ms: number) => Math.round(ms * 100) / 100
