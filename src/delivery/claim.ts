@@ -162,7 +162,7 @@ with recursive relaxed as materialized (
    where l.version = o.version
      for update of l skip locked
 ), picked as (
-  select o.target_id, o.team_id, o.slot_at, o.rate, o.ordered, o.state, o.turn, p.id, p.place
+  select o.target_id, o.team_id, o.slot_at, o.rate, o.ordered, o.state, o.turn, o.room, o.turn_size, p.id, p.place
     from locked
     join wanted o using (target_id)
    cross join lateral (
@@ -189,22 +189,24 @@ with recursive relaxed as materialized (
               window heads as (order by h.event_position, h.id)) as q
        where q.ready) as p
 ), chosen as materialized (
-  select p.*, d.attempt_count
+  select p.*
     from picked p
-    join deliveries d using (id)
    order by row_number() over (partition by p.team_id order by p.place, p.turn), p.turn
    limit $7
 ), given as materialized (
-  select c.target_id, c.slot_at, c.rate, count(*) as taken from chosen c group by 1, 2, 3
-), leased as (
-  insert into delivery_leases as held (delivery_id, target_id, worker_id, token, attempt, leased_until)
-  select c.id, c.target_id, $2, $10, c.attempt_count + 1, now() + $11::float8 * interval '1 millisecond'
+  select c.target_id, c.slot_at, c.rate, c.room, c.turn_size, count(*) as taken from chosen c group by 1, 2, 3, 4, 5
+), numbered as materialized (
+  select c.*, greatest(d.attempt_count, e.attempt) + 1 as attempt
     from chosen c
+    join deliveries d on d.id = c.id
+    left join delivery_leases e on e.delivery_id = c.id
+), leased as (
+  insert into delivery_leases (delivery_id, target_id, worker_id, token, attempt, leased_until)
+  select c.id, c.target_id, $2, $10, c.attempt, now() + $11::float8 * interval '1 millisecond'
+    from numbered c
       on conflict (delivery_id) do update
      set worker_id = excluded.worker_id, token = excluded.token, leased_until = excluded.leased_until,
-         attempt = greatest(excluded.attempt, held.attempt + 1)
-   where held.leased_until <= now()
-  returning held.delivery_id as id, held.attempt
+         attempt = excluded.attempt
 ), moved as (
   update delivery_lanes l
      set version = l.version + 1,
@@ -224,14 +226,14 @@ with recursive relaxed as materialized (
          (select max(target_id::text) from visited) as last_visited,
          (select target_id::text from chosen order by turn desc limit 1) as last_served,
          (select count(*) from wanted) > (select count(*) from locked) as contended,
-         coalesce((select bool_or(given.taken >= o.turn_size and o.turn_size < o.room) from given join wanted o using (target_id)), false) as shared_out,
-         coalesce((select bool_or(given.taken >= o.room) from given join wanted o using (target_id)), false) as filled,
+         coalesce((select bool_or(taken >= turn_size and turn_size < room) from given), false) as shared_out,
+         coalesce((select bool_or(taken >= room) from given), false) as filled,
          (select min(greatest(20, case when paused_ms > 0 then paused_ms
                                        else extract(epoch from slot_at - now()) * 1000 + room * 1000 / rate - ${horizonMs / 2}
                                   end))::float8
             from offered where paused_ms > 0 or rate is not null) as next_in_ms
 )
-select s.*, d.id, l.attempt, d.webhook_id, d.connection_id, d.team_id, d.integration_id, d.session_id, d.event_id,
+select s.*, d.id, c.attempt, d.webhook_id, d.connection_id, d.team_id, d.integration_id, d.session_id, d.event_id,
        coalesce(w.concurrency, n.concurrency) as concurrency,
        coalesce(w.timeout_ms, n.timeout_ms) as timeout_ms,
        coalesce(w.xmin, n.xmin)::text as target_version,
@@ -245,16 +247,16 @@ select s.*, d.id, l.attempt, d.webhook_id, d.connection_id, d.team_id, d.integra
          when not coalesce(w.enabled, n.enabled) then 'The ' || case when w.id is null then 'connection' else 'webhook' end || ' is disabled.'
          when coalesce(w.state, n.health) = 'disabled' and coalesce(w.probe_at, n.probe_at) is null
            then 'The ' || case when w.id is null then 'connection' else 'webhook' end || ' was switched off. ' || coalesce(w.state_reason, n.state_reason, '')
-         when d.session_id is not null
+         -- That a session is gone is told to those who had it.
+         when d.session_id is not null and e.type <> 'session.purged'
               and not exists (select from session_grants g
                                where g.session_id = d.session_id and g.integration_id = d.integration_id
                                  and g.revoked_at is null and g.expires_at > now())
            then 'The integration may no longer see the session.'
        end as refusal
   from summary s
-  left join (leased l
-    join chosen c on c.id = l.id
-    join deliveries d on d.id = l.id
+  left join (numbered c
+    join deliveries d on d.id = c.id
     join integrations i on i.id = d.integration_id
     left join session_events e on e.id = d.event_id
     left join flows f on f.id = e.flow_id

@@ -194,7 +194,7 @@ test('a concurrency holds over three workers together', async () => {
     running.set(target_id, (running.get(target_id) ?? 1) - 1)
     return { outcome: 'succeeded' }
   }
-  for (let n = 0; n < 3; n++) start(deliver, { concurrency: 8 })
+  for (let n = 0; n < 3; n++) start(deliver, { concurrency: 16 })
   await until(left, (count) => count === 0)
   expect(most).toBe(3)
 })
