@@ -1,6 +1,7 @@
-import { randomBytes } from 'node:crypto'
+import { createPublicKey, randomBytes, verify } from 'node:crypto'
 import type { ServerResponse } from 'node:http'
 import { Webhook as Verifier } from 'standardwebhooks'
+import { Webhook as SvixVerifier } from 'svix'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { type TestDatabase, testDatabase } from '../../test/ground/database.ts'
 import { type ReceivedRequest, type Receiver, startReceiver } from '../../test/ground/receiver.ts'
@@ -12,7 +13,9 @@ import { createEgress, type Egress } from '../egress/egress.ts'
 import { silentLog } from '../log.ts'
 import { createWebhookCarrier, retryAfterOf } from './carrier.ts'
 import { createWebhookSecret } from './secrets.ts'
-import { createWebhook, type WebhookParts } from './webhooks.ts'
+import { setWebhookHeaders } from './set-headers.ts'
+import { ensureWebhookKey, publicWebhookKeys, rotateWebhookKey } from './signing-keys.ts'
+import { createWebhook, type NewWebhook, type WebhookParts } from './webhooks.ts'
 
 let ground: TestDatabase
 let planted: Planted
@@ -60,13 +63,14 @@ async function receiver(handler?: (request: ReceivedRequest, response: ServerRes
   return started
 }
 
-async function webhookTo(url: string) {
+async function webhookTo(url: string, changes: Partial<NewWebhook> = {}) {
   const { webhook, secret } = await createWebhook(parts, {
     integration_id: planted.integration_id,
     name: 'hook',
     url,
     config: { office: 'north' },
     timeout_ms: 1000,
+    ...changes,
   })
   return { id: webhook.id, integration_id: planted.integration_id, secret }
 }
@@ -236,6 +240,93 @@ test('a new secret signs at once, beside the old one', async () => {
   expect(String(last['webhook-signature']).split(' ')).toHaveLength(1)
 })
 
+test('v1a signs with the key of the installation, and while it is replaced, with both', async () => {
+  await ensureWebhookKey(ground.database, sealer)
+  const { url, next } = await receiver()
+  const target = await webhookTo(url, { signatures: ['v1', 'v1a'] })
+  engine()
+  await plant([target])
+  const first = await next()
+  const [before] = (await publicWebhookKeys(ground.database.pool)).keys
+  expect(signaturesOf(first)).toEqual(['v1', 'v1a'])
+  expect(verifies(first, before)).toBe(true)
+  // The libraries look for v1 and pass the other over.
+  for (const library of [new Verifier(target.secret), new SvixVerifier(target.secret)]) {
+    const { body, headers } = first
+    expect(() => library.verify(body.toString(), headers as Record<string, string>)).not.toThrow()
+    expect(() => library.verify('{}', headers as Record<string, string>)).toThrow()
+  }
+
+  await rotateWebhookKey(ground.database, sealer, 3600)
+  await plant([target])
+  const second = await next()
+  const { keys } = await publicWebhookKeys(ground.database.pool)
+  expect(keys).toHaveLength(2)
+  expect(signaturesOf(second)).toEqual(['v1', 'v1a', 'v1a'])
+  expect(keys.map((key) => verifies(second, key))).toEqual([true, true])
+  expect(verifies({ ...second, body: Buffer.from('{}') }, keys[0])).toBe(false)
+
+  await rotateWebhookKey(ground.database, sealer, 0)
+  await plant([target])
+  const third = await next()
+  const [only, ...more] = (await publicWebhookKeys(ground.database.pool)).keys
+  expect(more).toEqual([])
+  expect(signaturesOf(third)).toEqual(['v1', 'v1a'])
+  expect([verifies(third, only), verifies(third, before)]).toEqual([true, false])
+})
+
+test('v1a alone needs no secret', async () => {
+  await ensureWebhookKey(ground.database, sealer)
+  const { url, next } = await receiver()
+  engine()
+  await plant([await webhookTo(url, { signatures: ['v1a'] })])
+  expect(signaturesOf(await next())).toEqual(['v1a'])
+})
+
+test("an editor's headers are sent; the secret ones are in no row that anybody reads", async () => {
+  const { url, next } = await receiver()
+  const target = await webhookTo(url, {
+    headers: { 'X-Office': 'north', 'user-agent': 'Camden/1' },
+    secret_headers: { authorization: 'Bearer very-secret' },
+  })
+  engine()
+  await plant([target])
+  expect((await next()).headers).toMatchObject({
+    'x-office': 'north',
+    'user-agent': 'Camden/1',
+    authorization: 'Bearer very-secret',
+    'content-type': 'application/json',
+  })
+  await setWebhookHeaders(ground.database, sealer, {
+    id: target.id,
+    headers: null,
+    secret_headers: { 'x-token': 'other-secret' },
+  })
+  await plant([target])
+  const { headers } = await next()
+  expect(headers).toMatchObject({ 'x-office': 'north', 'x-token': 'other-secret' })
+  expect(headers).not.toHaveProperty('authorization')
+  await finished()
+  expect((await attempts()).map(({ request }) => request.headers)).toEqual([
+    expect.objectContaining({ 'x-office': 'north', authorization: '[masked]' }),
+    expect.objectContaining({ 'x-office': 'north', 'x-token': '[masked]' }),
+  ])
+  const everything = JSON.stringify([await rows('webhooks', 'id'), await rows('deliveries', 'id'), await attempts()])
+  expect(everything).not.toMatch(/very-secret|other-secret/)
+})
+
+test("what a team reads of a delivery names no address of a platform's receiver", async () => {
+  const target = await webhookTo('http://127.0.0.1:9/')
+  const { pool } = ground.database
+  await pool.query('update webhooks set team_id = null where id = $1', [target.id])
+  await plant([target])
+  engine({ retryPolicy: () => null })
+  const [delivery] = await finished()
+  expect(delivery.last_error).toMatch(/receiver/)
+  expect(delivery.last_error).not.toMatch(/127\.0\.0\.1/)
+  expect(await attempts()).toMatchObject([{ resolved_address: '127.0.0.1' }])
+})
+
 test('Retry-After is read as seconds or as a date, and ignored otherwise', () => {
   const now = new Date('2026-11-21T10:00:00Z')
   expect(retryAfterOf('120', now)).toBe(120_000)
@@ -244,3 +335,19 @@ test('Retry-After is read as seconds or as a date, and ignored otherwise', () =>
     expect(retryAfterOf(header, now)).toBeUndefined()
   }
 })
+
+function signaturesOf({ headers }: ReceivedRequest): string[] {
+  return String(headers['webhook-signature'])
+    .split(' ')
+    .map((signature) => signature.split(',')[0] as string)
+}
+
+/** As a receiver does it that has the public key. */
+function verifies({ headers, body }: ReceivedRequest, key: { readonly x: string } | undefined): boolean {
+  const publicKey = createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x: key?.x ?? '' }, format: 'jwk' })
+  const content = Buffer.concat([Buffer.from(`${headers['webhook-id']}.${headers['webhook-timestamp']}.`), body])
+  return String(headers['webhook-signature'])
+    .split(' ')
+    .filter((each) => each.startsWith('v1a,'))
+    .some((each) => verify(null, content, publicKey, Buffer.from(each.slice(4), 'base64')))
+}

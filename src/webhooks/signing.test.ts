@@ -1,14 +1,17 @@
 import fc from 'fast-check'
 import { Webhook } from 'standardwebhooks'
+import { Webhook as SvixWebhook } from 'svix'
 import { expect, test } from 'vitest'
 import { newSigningSecret, readSigningSecret, sign } from './signing.ts'
 
-test('the library of the specification verifies what is signed', () => {
+test('the library of the specification, and that of Svix, verify what is signed', () => {
   fc.assert(
     fc.property(fc.json(), fc.uint8Array({ minLength: 24, maxLength: 64 }), (body, bytes) => {
       const secret = `whsec_${Buffer.from(bytes).toString('base64')}`
       const headers = sign({ id: 'msg_1', at: new Date(), body, keys: [readSigningSecret(secret)] })
       expect(new Webhook(secret).verify(body, headers)).toEqual(JSON.parse(body))
+      expect(() => new SvixWebhook(secret).verify(body, headers)).not.toThrow()
+      expect(() => new SvixWebhook(secret).verify(`${body} `, headers)).toThrow()
     }),
   )
 })

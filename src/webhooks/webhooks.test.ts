@@ -45,6 +45,12 @@ test('a webhook is made with its defaults, its team, and a secret that is stored
     state: 'active',
     concurrency: 8,
     timeout_ms: 20_000,
+    events: ['session.submitted'],
+    headers: {},
+    sealed_headers: null,
+    ordered: false,
+    rate_per_second: null,
+    signatures: ['v1'],
   })
   const secrets = await ground.database.prisma.webhookSecret.findMany({ where: { webhook_id: webhook.id } })
   expect(secrets.map(({ sealed }) => openWebhookSecret(sealer, sealed))).toEqual([secret])
@@ -64,6 +70,29 @@ test.each([
   [{ concurrency: 0 }, /^concurrency: /],
   [{ timeout_ms: 31_000 }, /^timeout_ms: /],
   [{ unknown: 1 }, /unknown/],
+  [{ events: [] }, /^events: must name at least one/],
+  [{ events: ['session.opened'] }, /^events.0: may hold session.submitted, /],
+  [{ events: ['session.updated', 'session.updated'] }, /twice/],
+  [{ rate_per_second: 0 }, /^rate_per_second: may be 0.01 to 1000/],
+  [{ ordered: 'yes' }, /^ordered: /],
+  [{ signatures: [] }, /^signatures: must name v1, v1a or both/],
+  [{ signatures: ['v2'] }, /^signatures.0: may hold v1 and v1a/],
+  [{ headers: [] }, /^headers: /],
+  [{ headers: { Host: 'x' } }, /^headers.Host is set by Sluice/],
+  [{ headers: { 'content-length': '1' } }, /is set by Sluice/],
+  [{ headers: { 'transfer-encoding': 'chunked' } }, /is set by Sluice/],
+  [{ headers: { 'webhook-id': '1' } }, /is set by Sluice/],
+  [{ secret_headers: { 'proxy-authorization': 'x' } }, /^secret_headers.proxy-authorization is set by Sluice/],
+  [{ headers: { authorization: 'Bearer x' } }, /belongs among the secret headers/],
+  [{ headers: { 'a b': 'x' } }, /is not a name/],
+  [{ headers: { a: 'x\r\nhost: evil' } }, /printable ASCII/],
+  [{ headers: { a: '' } }, /printable ASCII/],
+  [{ headers: { a: 1 } }, /printable ASCII/],
+  [{ headers: { A: 'x', a: 'y' } }, /twice/],
+  [{ headers: { a: 'x'.repeat(4097) } }, /4096/],
+  [{ headers: Object.fromEntries(Array.from({ length: 21 }, (_, n) => [`h${n}`, 'x'])) }, /20 headers/],
+  [{ headers: { a: 'x'.repeat(4000), b: 'x'.repeat(4000), c: 'x'.repeat(4000) } }, /8192 bytes/],
+  [{ headers: { a: 'x' }, secret_headers: { A: 'y' } }, /^secret_headers.a is among headers too/],
   [{ pattern: { team: { _nonsense: 1 } } }, /no such operator/],
 ])('%o is refused', async (changes, message) => {
   await expect(createWebhook(parts, input(changes))).rejects.toMatchObject({
@@ -99,6 +128,42 @@ test('what is left out of a change stays; enabling gives a fresh start', async (
   })
   expect(await setWebhookEnabled(parts, webhook.id, false)).toMatchObject({ enabled: false })
   await expect(setWebhookEnabled(parts, randomUUID(), true)).rejects.toMatchObject({ code: 'NOT_FOUND' })
+})
+
+test.each([
+  ['enabled, said again', 'enabled = true'],
+  ['an upsert', 'enabled = excluded.enabled'],
+  ['another URL', `url = 'https://elsewhere.example/'`],
+])('%s gives a fresh start; nothing else does', async (how, assignment) => {
+  const { webhook } = await createWebhook(parts, input())
+  const { pool } = ground.database
+  const tired = `state = 'disabled', state_reason = 'x', consecutive_failures = 9, failing_since = now(), disabled_at = now(), probe_at = now()`
+  await pool.query(`update webhooks set ${tired} where id = $1`, [webhook.id])
+  await pool.query(`update webhooks set name = 'other', url = url where id = $1`, [webhook.id])
+  expect((await pool.query('select state from webhooks where id = $1', [webhook.id])).rows).toEqual([
+    { state: 'disabled' },
+  ])
+  await pool.query(
+    how === 'an upsert'
+      ? `insert into webhooks (id, integration_id, team_id, name, url) select id, integration_id, team_id, name, url
+           from webhooks where id = $1 on conflict (id) do update set ${assignment}`
+      : `update webhooks set ${assignment} where id = $1`,
+    [webhook.id],
+  )
+  const { rows } = await pool.query(
+    'select state, state_reason, consecutive_failures, failing_since, disabled_at, probe_at from webhooks where id = $1',
+    [webhook.id],
+  )
+  expect(rows).toEqual([
+    {
+      state: 'active',
+      state_reason: null,
+      consecutive_failures: 0,
+      failing_since: null,
+      disabled_at: null,
+      probe_at: null,
+    },
+  ])
 })
 
 test('a secret can be replaced with overlap, but not without end', async () => {
