@@ -28,11 +28,13 @@ import { parsePattern } from '../tables/event-shape.ts'
 import { createWebhookActions } from '../webhooks/actions.ts'
 import { ensureWebhookKey, publicWebhookKeys } from '../webhooks/signing-keys.ts'
 import { openAccess } from './access-parts.ts'
+import { createAuditExport } from './audit-export.ts'
 import { auditTokenRefusal } from './audit-refusals.ts'
 import { createCredentialActions } from './credential-actions.ts'
 import { createEngine } from './engine.ts'
 import { createGraphQLHttp } from './graphql-http.ts'
 import { openGraphQLSocket } from './graphql-socket.ts'
+import { guardedAuthenticator } from './guarded-authenticator.ts'
 import { createMutations } from './mutations.ts'
 import { createOAuth } from './oauth.ts'
 import { Operations } from './operation.ts'
@@ -148,7 +150,12 @@ export async function startGateway({ config, database, sealer, log }: GatewayOpt
   }
   const graphql = createGraphQLHttp(shared)
   const run = createDocuments({ schemas, engine, maxCost: config.MAX_COST })
-  const rest = createRestRouter({ routes: fileRoutes({ parts: fileParts, run, audit, committed }), authenticator, log })
+  const rest = createRestRouter({
+    routes: fileRoutes({ parts: fileParts, run, audit, committed }),
+    authenticator: guardedAuthenticator({ ...shared, name: 'rest' }),
+    log,
+  })
+  const exportAudit = createAuditExport({ ...shared, pool: database.pool })
   const origins = createOrigins(config.CORS_ORIGINS, config.PUBLIC_URL)
   const secure = createSecurityHeaders(config.PUBLIC_URL)
   const oauth = createOAuth({ ...access, database, issuer: config.PUBLIC_URL, committed })
@@ -164,6 +171,8 @@ export async function startGateway({ config, database, sealer, log }: GatewayOpt
       await graphql(request, response, { requestId, address: clientAddress(request) })
     } else if (await oauth(request, response, path)) {
       auditTokenRefusal(audit, request, response, { address: clientAddress(request), requestId })
+    } else if (path === '/v1/audit') {
+      await exportAudit(request, response, { requestId, address: clientAddress(request) })
     } else if (path.startsWith('/v1/')) {
       await rest(request, response, { requestId, address: clientAddress(request) })
     } else if (path === '/.well-known/webhook-keys.json') {
