@@ -135,6 +135,15 @@ const schema = z.object({
   MAIL_FROM: z.string().min(3).default('Sluice <no-reply@sluice.localhost>'),
   /** Networks that outbound calls may reach although they are not public, as CIDRs separated by commas. */
   EGRESS_ALLOW: list.default([]),
+  /** Networks that outbound calls may never reach, as CIDRs separated by commas; stronger than EGRESS_ALLOW. */
+  EGRESS_DENY: list.default([]),
+  /** A forward proxy for outbound calls to everywhere but EGRESS_ALLOW. */
+  EGRESS_PROXY: z
+    .string()
+    .regex(/^https?:\/\//, 'must look like http://user:password@proxy.example:3128')
+    .optional(),
+  /** The proxy gets names and decides alone, instead of addresses that were resolved and checked here. */
+  EGRESS_PROXY_RESOLVES: z.stringbool().default(false),
   /** Deliveries that one worker process runs at once. */
   WORKER_CONCURRENCY: z.coerce.number().int().min(1).max(1000).default(64),
   /** How long a session stays available: days after submission, and days after an integration's first retrieval. */

@@ -9,7 +9,7 @@ import type { Sealer } from '../access/seal.ts'
 import { createTokens, type Tokens } from '../access/tokens.ts'
 import type { Config } from '../config.ts'
 import type { Database } from '../database/database.ts'
-import { createEgress } from '../egress/egress.ts'
+import { createEgress, egressOptionsOf } from '../egress/egress.ts'
 import type { Change, ChangeFeed } from '../live/change-feed.ts'
 import type { Log } from '../log.ts'
 import { type ClientAddress, createClientAddress } from './client-address.ts'
@@ -45,7 +45,7 @@ export async function openAccess({ config, database, sealer, feed, log }: Access
   const credentials = createCredentialVerifier({ database, environment, attempts, log })
   const { token: endpoint } = oauthAddresses(issuer)
   const assertions = createAssertionVerifier({ database, environment, attempts, audiences: [issuer, endpoint] })
-  const egress = createEgress({ allow: config.EGRESS_ALLOW })
+  const egress = createEgress(egressOptionsOf(config))
   const stopForgetting = forgetWhatChanged(feed, credentials)
   return {
     clientAddress,

@@ -7,7 +7,7 @@ import type { Database } from '../database/database.ts'
 import type { Carrier } from '../delivery/carrier.ts'
 import { type DeliveryEngine, type DeliveryEngineOptions, startDeliveryEngine } from '../delivery/engine.ts'
 import { deliverySchedules, type Schedule } from '../delivery/jobs.ts'
-import { createEgress, type Egress } from '../egress/egress.ts'
+import { createEgress, type Egress, egressOptionsOf } from '../egress/egress.ts'
 import { createMailer, type Mailer } from '../egress/mail.ts'
 import { fileSchedules } from '../files/jobs.ts'
 import { createFileParts } from '../files/parts.ts'
@@ -64,7 +64,7 @@ export async function startWorkerParts({
   ...options
 }: WorkerParts): Promise<Worker & { readonly engine: DeliveryEngine }> {
   const { config, database, log } = options
-  const egress = createEgress({ allow: config.EGRESS_ALLOW })
+  const egress = createEgress(egressOptionsOf(config))
   const mailer = createMailer({ url: config.SMTP_URL, from: config.MAIL_FROM })
   const carriers = chooseCarriers({ ...options, egress, mailer })
   const chosen = schedules ?? allSchedules(options)
