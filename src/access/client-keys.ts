@@ -3,14 +3,20 @@ import { importJWK, type JWK } from 'jose'
 import { z } from 'zod'
 import { SluiceError } from '../errors.ts'
 
-/** Signatures that assertions may bear. */
-export const assertionAlgorithms = ['EdDSA', 'ES256', 'RS256'] as const
+/** Signatures that assertions may bear. Ed25519 is EdDSA by its newer name (RFC 9864), which some clients send. */
+export const assertionAlgorithms = ['EdDSA', 'Ed25519', 'ES256', 'RS256'] as const
 
 const keysMost = 5
 const text = z.string().min(1).max(2000)
 const base = { kid: z.string().min(1).max(200).optional(), use: z.literal('sig').optional() }
 const key = z.discriminatedUnion('kty', [
-  z.object({ ...base, kty: z.literal('OKP'), crv: z.literal('Ed25519'), x: text, alg: z.literal('EdDSA').optional() }),
+  z.object({
+    ...base,
+    kty: z.literal('OKP'),
+    crv: z.literal('Ed25519'),
+    x: text,
+    alg: z.enum(['EdDSA', 'Ed25519']).optional(),
+  }),
   z.object({
     ...base,
     kty: z.literal('EC'),
@@ -46,7 +52,8 @@ export async function checkClientKeys(jwks: unknown): Promise<{ keys: JWK[] }> {
     const parsed = key.safeParse(value)
     if (!parsed.success) throw invalid(path, 'must be a public key: Ed25519 (OKP), P-256 (EC) or RSA, for signatures.')
     const alg = algorithmOf[parsed.data.kty]
-    const jwk = { ...parsed.data, alg }
+    // Without `alg`, which would allow one of the two names of EdDSA only; the type of the key says enough.
+    const { alg: _, ...jwk } = parsed.data
     const imported = await importJWK(jwk, alg).catch(() => null)
     if (!imported) throw invalid(path, 'cannot be read as a key.')
     // 2048 bits are 256 bytes, 342 characters and more of base64url.
