@@ -47,6 +47,11 @@ export async function plant(database: Database, options: PlantOptions): Promise<
   for (const id of teams) owners.set(id, { team: id, integration: null, session: null })
   for (const { id, team } of integrations) owners.set(id, { team, integration: id, session: null })
 
+  const { rows: generated } = await database.pool.query<{ name: string }>(
+    `select attrelid::regclass || '.' || attname as name from pg_attribute where attgenerated <> '' and attnum > 0`,
+  )
+  const computed = new Set(generated.map(({ name }) => name))
+
   for (const table of inOrder(model, options.tables)) {
     const planted = rows.get(table.name) ?? []
     for (const team of teams) {
@@ -79,11 +84,11 @@ export async function plant(database: Database, options: PlantOptions): Promise<
       owner = join(owner, owners.get(chosen))
     }
     const mark = `⟦${marks.push(owner) - 1}⟧`
-    const values: Row = {}
+    const values: Record<string, unknown> = {}
     for (const column of table.columns.values()) {
       const reference = references.get(column.name)
       if (reference !== undefined) values[column.name] = reference
-      else if (column.name === 'id' && column.hasDefault) continue
+      else if ((column.name === 'id' && column.hasDefault) || computed.has(`${table.name}.${column.name}`)) continue
       else values[column.name] = fill(table, column.name, mark, number, team)
     }
     Object.assign(values, consistent(table, values, number))
@@ -130,7 +135,7 @@ export async function plant(database: Database, options: PlantOptions): Promise<
   }
 
   /** What the database demands beyond types, and states of which every kind should occur. */
-  function consistent(table: Table, values: Row, number: number): Row {
+  function consistent(table: Table, values: Record<string, unknown>, number: number): Row {
     const oneTarget = () =>
       values.webhook_id && (number % 2 === 0 || !values.connection_id) ? { connection_id: null } : { webhook_id: null }
     switch (table.name) {
