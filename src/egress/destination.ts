@@ -65,12 +65,12 @@ export interface AddressRules {
 
 /** What the guard thinks of each address that a host has. One refusal refuses the host. */
 export function judgeAddresses(
-  { protocol, hostname, port }: Destination,
+  destination: Destination,
   addresses: readonly string[],
   { judge, allowHttp }: AddressRules,
 ): readonly AddressFinding[] {
+  const { hostname } = destination
   const isLiteral = net.isIP(hostname) !== 0
-  const isLocal = isLocalName(hostname)
   return addresses.map((address) => {
     const verdict = judge(address)
     const refusal = refusalOf(address, verdict)
@@ -86,14 +86,20 @@ export function judgeAddresses(
     if (!allowed) {
       return `${subject} is not a public address (${range}). If it should be reachable, an operator adds its network to EGRESS_ALLOW.`
     }
-    if (listed) return undefined
-    if (isLocal) return localRefusal(hostname)
-    if (protocol !== 'https:' && !allowHttp) {
-      return `${hostname} must be called over https: plain http shows what it carries.`
-    }
-    if (otherPorts.has(port)) return `Port ${port} belongs to a service that is not HTTP, so it is not called.`
-    return undefined
+    return listed ? undefined : refusalInPublic(destination, allowHttp)
   }
+}
+
+/** What may not be called outside of the operator's networks, whatever its address. */
+export function refusalInPublic({ protocol, hostname, port }: Destination, allowHttp: boolean): string | undefined {
+  if (isLocalName(hostname)) {
+    return `${hostname} is a name of a private network. If it should be reachable, an operator adds that network to EGRESS_ALLOW.`
+  }
+  if (protocol !== 'https:' && !allowHttp) {
+    return `${hostname} must be called over https: plain http shows what it carries.`
+  }
+  if (otherPorts.has(port)) return `Port ${port} belongs to a service that is not HTTP, so it is not called.`
+  return undefined
 }
 
 /**
@@ -109,10 +115,6 @@ export function isLocalName(hostname: string): boolean {
     !hostname.includes('.') ||
     /\.(?:localhost|local|localdomain|internal|intranet|private|corp|home|lan|home\.arpa)$/.test(hostname)
   )
-}
-
-export function localRefusal(hostname: string): string {
-  return `${hostname} is a name of a private network. If it should be reachable, an operator adds that network to EGRESS_ALLOW.`
 }
 
 /**

@@ -14,7 +14,7 @@ import {
   type Destination,
   isLocalName,
   judgeAddresses,
-  localRefusal,
+  refusalInPublic,
 } from './destination.ts'
 import { EgressError, type EgressTls } from './errors.ts'
 import { type ForwardProxy, openTunnel } from './proxy.ts'
@@ -81,8 +81,12 @@ export async function vet(destination: Destination, options: DialOptions): Promi
   const { hostname } = destination
   const { proxy, resolve, deadlines } = options
   const isLiteral = net.isIP(hostname) !== 0
-  if (isLocalName(hostname) && !options.hasList) throw new EgressError('blocked', localRefusal(hostname))
-  if (!isLiteral && proxy?.resolves && !isLocalName(hostname)) return { findings: [], way: 'proxy' }
+  const staysUnresolved = isLocalName(hostname) ? !options.hasList : !isLiteral && proxy?.resolves
+  if (staysUnresolved) {
+    const refusal = refusalInPublic(destination, options.allowHttp)
+    if (refusal !== undefined) throw new EgressError('blocked', refusal)
+    return { findings: [], way: 'proxy' }
+  }
 
   const start = performance.now()
   const addresses = isLiteral ? [hostname] : await resolveWithin(hostname, resolve, deadlines.dns)
