@@ -76,8 +76,8 @@ function answer(socket: Socket): Promise<string> {
     let text = ''
     socket.on('data', (data: Buffer) => {
       text += data.toString('utf8')
-      if (text.includes('\0')) resolve(text.slice(0, text.indexOf('\0')))
-      else if (text.length > 4096) reject(new Error('its answer is too long'))
+      if (text.length > 4096) reject(new Error('its answer is too long'))
+      else if (text.includes('\0')) resolve(text.slice(0, text.indexOf('\0')))
     })
     socket.once('end', () => (text ? resolve(text) : reject(new Error('it hung up without an answer'))))
     socket.once('error', reject)
