@@ -53,6 +53,9 @@ async function createProgram(args: readonly string[]): Promise<Command> {
   if (args.length === 0 || args.some((arg) => ['audit', 'help', '--help', '-h'].includes(arg))) {
     program.addCommand((await import('./audit.ts')).auditCommand(process.env))
   }
+  if (args.length === 0 || args.some((arg) => ['admin', 'help', '--help', '-h'].includes(arg))) {
+    program.addCommand((await import('./admin.ts')).adminCommand(process.env))
+  }
   // It has options of its own, which only its module knows.
   if (args.length === 0 || args.some((arg) => ['demo', 'help', '--help', '-h'].includes(arg))) {
     program.addCommand((await import('./demo.ts')).demoCommand())
