@@ -95,7 +95,7 @@ async function withdraw(
        returning g.session_id
      ), cancelled as (
        update deliveries d
-          set status = 'cancelled', due_at = null, finished_at = now(), lease_token = null,
+          set status = 'cancelled', due_at = null, finished_at = now(),
               last_error = 'An editor withdrew the grant of the integration.'
         where d.integration_id = $1 and d.status in ('pending', 'waiting')
           and (d.session_id = $2 or d.session_id in (select s.id from sessions s where s.flow_id = $3))

@@ -158,6 +158,8 @@ async function insertSession(
         select session.id, d.integration_id, $2, d.config, session.expires_at
           from session, destinations d
          where d.flow_id = $3 and d.integration_id = any($15::uuid[]) and session.status = 'submitted'
+           -- Who removes the destination at this moment waits for these grants, or we find it gone.
+           for key share of d
         returning integration_id
       ),
       event as (
