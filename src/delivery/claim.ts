@@ -85,6 +85,9 @@ const orderedBatch = 16
  * everything is due and below the horizon under which nothing can still be
  * committed.
  *
+ * A probe moves `probe_at` ahead, so that the next one does not come before its
+ * result is counted, and comes if it never is.
+ *
  * A lost claim costs nothing, so its commit does not wait for the disk.
  */
 const statement = `
@@ -214,13 +217,15 @@ with recursive relaxed as materialized (
     from given t
    where l.target_id = t.target_id
 ), probing_webhooks as (
-  update webhooks w set state = 'probing'
+  update webhooks w
+     set state = 'probing', probe_at = now() + (w.timeout_ms + 60000) * interval '1 millisecond'
     from chosen c
-   where w.id = c.target_id and c.state = 'disabled' and w.enabled and w.probe_at is not null
+   where w.id = c.target_id and c.state in ('disabled', 'probing') and w.enabled and w.probe_at is not null
 ), probing_connections as (
-  update connections n set health = 'probing'
+  update connections n
+     set health = 'probing', probe_at = now() + (n.timeout_ms + 60000) * interval '1 millisecond'
     from chosen c
-   where n.id = c.target_id and c.state = 'disabled' and n.enabled and n.probe_at is not null
+   where n.id = c.target_id and c.state in ('disabled', 'probing') and n.enabled and n.probe_at is not null
 ), summary as (
   select (select count(*) from visited) = ${window} as window_full,
          (select max(target_id::text) from visited) as last_visited,

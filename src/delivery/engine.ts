@@ -137,7 +137,13 @@ class Engine implements DeliveryEngine {
   /** Names this process in leases. */
   readonly #workerId = randomUUID()
   readonly #hand: Hand
-  readonly #results: { readonly held: Held; readonly settlement: Settlement; readonly outcome?: Outcome }[] = []
+  readonly #results: {
+    readonly held: Held
+    readonly settlement: Settlement
+    readonly outcome?: Outcome
+    /** The target's other deliveries go back once this is written. */
+    readonly halts?: boolean
+  }[] = []
   readonly #attempts = new Set<AbortController>()
   readonly #listener: { close(): Promise<void> }
   readonly #renewal: NodeJS.Timeout
@@ -352,12 +358,11 @@ class Engine implements DeliveryEngine {
     const next = this.#nextState(delivery.attempt, report)
     const pause_ms = this.#pausePolicy(report)
     // What else is in hand for a target that wants none, or must not be overtaken, goes back unbegun.
-    if (pause_ms !== undefined || report.gone || (delivery.ordered && next.status === 'waiting')) {
-      await this.#giveBack('queued', this.#hand.queued(delivery.target_id))
-      if (!this.#hand.holds(held)) return
-    }
+    const halts = pause_ms !== undefined || report.gone === true || (delivery.ordered && next.status === 'waiting')
+    if (halts) this.#hand.halt(delivery.target_id)
     this.#results.push({
       held,
+      halts,
       settlement: { ...leaseOf(held), ...next, ...(pause_ms === undefined ? {} : { pause_ms }), attempt },
       outcome: {
         kind: delivery.kind,
@@ -451,15 +456,18 @@ class Engine implements DeliveryEngine {
         this.#observer.settled?.(batch.length, (performance.now() - start) / 1000)
         this.#settled.notify()
         this.#results.splice(0, batch.length)
-        for (const { held, settlement } of batch) {
+        const returned: Held[] = []
+        for (const { held, settlement, halts } of batch) {
           this.#hand.drop(held)
-          if (!settled.has(settlement.delivery_id)) {
+          const isLost = !settled.has(settlement.delivery_id)
+          if (halts || (isLost && held.delivery.ordered)) returned.push(...this.#hand.takeQueued(held.delivery.target_id))
+          if (isLost) {
             this.#log.warn({ delivery: settlement.delivery_id }, 'the lease was lost before the result was written')
-            if (held.delivery.ordered) await this.#giveBack('queued', this.#hand.queued(held.delivery.target_id))
           } else if (settlement.delay_ms !== undefined) this.#pokeAfter(settlement.delay_ms)
         }
         // The next of an ordered target waits for this.
         this.#fill()
+        await this.#giveBack('queued', returned)
         if (this.#hungry && this.#hand.isWorthClaiming(batch.map(({ held }) => held.delivery.target_id))) this.#poke()
       } catch (error) {
         this.#log.error(

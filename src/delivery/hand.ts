@@ -32,6 +32,8 @@ interface Target {
   held: number
   /** On the monotonic clock, by its rate. */
   nextStart: number
+  /** Nothing more is started: what is queued goes back. */
+  isHalted: boolean
 }
 
 /** Below this mean, waiting for a claim between two attempts would cost more than holding some in reserve. */
@@ -133,6 +135,7 @@ export class Hand {
       running: 0,
       held: 0,
       nextStart: 0,
+      isHalted: false,
     }
     target.held++
     if (held.stage === 'queued') target.queue.push(held)
@@ -146,7 +149,7 @@ export class Hand {
     if (this.#running >= this.#concurrency) return undefined
     for (const target of this.#targets.values()) {
       const [first] = target.queue
-      if (!first) continue
+      if (!first || target.isHalted) continue
       if (target.ordered) {
         if (target.held > target.queue.length) continue
       } else if (target.running >= Math.min(target.concurrency, this.share)) continue
@@ -174,9 +177,20 @@ export class Hand {
     return this.#nextStartAt
   }
 
-  /** What of this target has not begun. */
-  queued(targetId: string): readonly Held[] {
-    return [...(this.#targets.get(targetId)?.queue ?? [])]
+  /** Starts no more of this target until what is queued was taken out. */
+  halt(targetId: string): void {
+    const target = this.#targets.get(targetId)
+    if (target) target.isHalted = true
+  }
+
+  /** Takes what has not begun of this target out of hand, and lets it start what comes later. */
+  takeQueued(targetId: string): readonly Held[] {
+    const target = this.#targets.get(targetId)
+    if (!target) return []
+    const queued = [...target.queue]
+    target.isHalted = false
+    for (const held of queued) this.drop(held)
+    return queued
   }
 
   /** Attempts that have just become worth showing; each is told once. */
