@@ -49,6 +49,7 @@ export function createWebhookCarrier({ pool, sealer, egress }: WebhookCarrierOpt
           error_message: told(error.message),
           resolved_address: error.address,
           phases: error.phases,
+          tls: error.tls,
           request,
         }
       }
@@ -89,13 +90,14 @@ function withoutAddress(message: string, url: string): string {
 
 const anyAddress = /\b\d{1,3}(?:\.\d{1,3}){3}\b|\[?(?:[0-9a-f]{0,4}:){2,7}[0-9a-f]{0,4}(?:%\w+)?\]?/gi
 
-function reportOf({ status, headers, body, address, phases }: EgressResponse): AttemptReport {
+function reportOf({ status, headers, body, address, phases, tls }: EgressResponse): AttemptReport {
   const seen = {
     status_code: status,
     resolved_address: address,
     response: { headers: masked(headers, secretHeaders) },
     response_body: body.toString('utf8'),
     phases,
+    tls,
   }
   if (status >= 200 && status < 300) return { outcome: 'succeeded', ...seen }
   return {
