@@ -60,6 +60,9 @@ const deepest = 200
 
 class Unusable extends Error {}
 
+/** A document that is not stored, while a schema is only checked. */
+class Missing extends Error {}
+
 interface Compiled {
   readonly first: ValidateFunction
   /** Reports everything; compiled when first needed. */
@@ -174,11 +177,12 @@ async function compile(
     inlineRefs: 10,
     code: { regExp: Object.assign(linearPattern, { code: 'linearPattern' }) },
     async loadSchema(uri) {
+      if (uri === url) throw new Unusable('A $ref points into the schema itself, at something that is not there.')
       const found = await need(job, uri)
       if (found !== null) return asStoredUnder(uri, parsed(uri, found))
       if (!missing) throw new Unusable(`The schema refers to ${uri}, which is not stored.`)
-      missing.push(uri)
-      return { $id: uri }
+      if (!missing.includes(uri)) missing.push(uri)
+      throw new Missing(uri)
     },
   })
   formats.default(ajv)
@@ -191,11 +195,28 @@ async function compile(
   try {
     return await ajv.compileAsync(asStoredUnder(url, schema))
   } catch (error) {
+    if (error instanceof Missing && missing) {
+      return compile(job, url, withoutReferences(url, text, missing), allErrors, missing)
+    }
     if (error instanceof Unusable) throw error
+    const reason = error instanceof Error ? error.message : String(error)
+    const unresolved = /(?:is loaded but|can't resolve reference) (\S+)/.exec(reason)?.[1]
     throw new Unusable(
-      `It cannot be compiled: ${(error instanceof Error ? error.message : String(error)).slice(0, 500)}.`,
+      unresolved
+        ? `It refers to ${unresolved}, which is not in that document.`
+        : `It cannot be compiled: ${reason.slice(0, 500)}.`,
     )
   }
+}
+
+/** What is left to check of a schema without what is stored later. */
+function withoutReferences(url: string, text: string, missing: readonly string[]): string {
+  return JSON.stringify(JSON.parse(text), (_key, value) => {
+    if (typeof value?.$ref !== 'string') return value
+    const target = URL.parse(value.$ref, url)
+    if (target) target.hash = ''
+    return target && missing.includes(target.href) ? { ...value, $ref: undefined } : value
+  })
 }
 
 /** Relative references start from the URL under which a document is stored, whatever it calls itself. */
