@@ -1,9 +1,10 @@
 /**
- * argon2id, at most so many at once. A run costs 8 ms and 19 MiB on a thread of
- * libuv's pool, which has four, shared with files and DNS: two run, some wait, and
- * who comes then is asked to come back. So a flood of wrong secrets fills a short
- * queue and nothing else.
+ * argon2id, at most so many at once. A run costs 8 ms of a core and 19 MiB, on a
+ * thread of libuv's pool, which has four, shared with files and DNS: one or two run,
+ * some wait, and who comes then is asked to come back. So a flood of wrong secrets
+ * fills a short queue and nothing else.
  */
+import { availableParallelism } from 'node:os'
 import argon2 from 'argon2'
 import { SluiceError } from '../errors.ts'
 
@@ -20,13 +21,15 @@ export interface SlowHash {
 }
 
 export interface SlowHashOptions {
-  /** Runs at once. @default 2: leaves half of libuv's threads to files and DNS */
+  /** Runs at once. @default half of the cores, up to 2: leaves cores to requests, and half of libuv's threads to files and DNS */
   readonly concurrent?: number
-  /** Waiting beside them. @default 100: half a second's wait */
+  /** Waiting beside them. @default 100: a second's wait, or less */
   readonly waiting?: number
 }
 
-export function createSlowHash({ concurrent = 2, waiting: most = 100 }: SlowHashOptions = {}): SlowHash {
+const usualConcurrent = Math.max(1, Math.min(2, Math.floor(availableParallelism() / 2)))
+
+export function createSlowHash({ concurrent = usualConcurrent, waiting: most = 100 }: SlowHashOptions = {}): SlowHash {
   const waiting: (() => void)[] = []
   let running = 0
   return {
