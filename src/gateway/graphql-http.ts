@@ -10,7 +10,7 @@ import type { ExecutionResult, GraphQLError } from 'graphql'
 import { createYoga, type Plugin } from 'graphql-yoga'
 import type { Audit } from '../access/audit.ts'
 import type { Authenticator } from '../access/authenticate.ts'
-import type { Limits } from '../access/limits.ts'
+import type { Limits, Quota } from '../access/limits.ts'
 import { anonymous, type Principal } from '../access/principal.ts'
 import type { Revocations } from '../access/revocations.ts'
 import { SluiceError } from '../errors.ts'
@@ -53,6 +53,7 @@ export function createGraphQLHttp(options: GraphQLHttpOptions) {
     { requestId, address }: { requestId: string; address: string | null },
   ) => {
     let principal: Principal | undefined
+    let counted: Quota | null = null
     try {
       if (wantsPage(request)) {
         response.setHeader('content-security-policy', pagePolicy)
@@ -65,8 +66,7 @@ export function createGraphQLHttp(options: GraphQLHttpOptions) {
             request.headers['x-hasura-role'],
             await authenticator.authenticate(request.headers.authorization, { address }),
           )
-      const counted = await limits.request(principal, address)
-      showQuotas(response, counted)
+      counted = await limits.request(principal, address)
       const caller = { principal, requestId, address, userAgent: request.headers['user-agent'] ?? null }
       if (request.method !== 'POST' && request.method !== 'GET') return replyOnly(response, 'GET, POST')
       const body = request.method === 'POST' ? await readBody(request, maxBodyBytes) : undefined
@@ -75,7 +75,8 @@ export function createGraphQLHttp(options: GraphQLHttpOptions) {
       // Who has not said who they are may sign in; told to authenticate rather than that a field does not exist.
       if (nameless && 'errors' in prepared && prepared.document)
         await authenticator.authenticate(undefined, { address })
-      if (!('errors' in prepared)) {
+      if ('errors' in prepared) showQuotas(response, counted)
+      else {
         showQuotas(response, counted, await limits.cost(principal, address, prepared.cost))
         const kind = prepared.operation.operation === 'subscription' ? 'streams' : 'concurrent'
         response.once('close', limits.hold(kind, principal, address))
@@ -104,7 +105,7 @@ export function createGraphQLHttp(options: GraphQLHttpOptions) {
       const { authorization } = request.headers
       auditRefusal(audit, error, { name: 'http', principal, authorization, address, requestId })
       const shown = principal ? error : await countedRefusal(error, limits, address)
-      showQuotas(response, quotaOfError(shown))
+      showQuotas(response, quotaOfError(shown) ?? counted)
       replyGraphQLError(response, shown)
     }
   }

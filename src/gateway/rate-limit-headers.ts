@@ -9,13 +9,17 @@ import type { SluiceError } from '../errors.ts'
  * RateLimit: "requests";r=5999;t=60, "cost";r=999969;t=60
  */
 export function showQuotas(response: ServerResponse, ...quotas: readonly (Quota | null)[]): void {
-  const known = quotas.filter((quota) => quota !== null)
-  if (known.length === 0 || response.headersSent) return
-  response.setHeader('ratelimit-policy', known.map(({ name, quota }) => `"${name}";q=${quota};w=60`).join(', '))
-  response.setHeader(
-    'ratelimit',
-    known.map(({ name, remaining, resetSeconds }) => `"${name}";r=${remaining};t=${resetSeconds}`).join(', '),
-  )
+  let policy = ''
+  let left = ''
+  for (const one of quotas) {
+    if (!one) continue
+    const comma = policy ? ', ' : ''
+    policy += `${comma}"${one.name}";q=${one.quota};w=60`
+    left += `${comma}"${one.name}";r=${one.remaining};t=${one.resetSeconds}`
+  }
+  if (!policy || response.headersSent) return
+  response.setHeader('ratelimit-policy', policy)
+  response.setHeader('ratelimit', left)
 }
 
 /** The quota that an error says is used up. */
