@@ -39,8 +39,20 @@ async function signIn(person: { email: string; password: string }): Promise<stri
 // biome-ignore lint/suspicious/noExplicitAny: tests read what they asked for.
 type Any = any
 
-const send = (as: keyof typeof tokens, query: string, variables: Record<string, unknown> = {}) =>
-  world.graphql<Any>(query, { variables, authorization: tokens[as] })
+/** Who changes memberships of their own has to sign in again. */
+async function send(as: keyof typeof tokens, query: string, variables: Record<string, unknown> = {}) {
+  const answer = await world.graphql<Any>(query, { variables, authorization: tokens[as] })
+  if (answer.status !== 401) return answer
+  const people = {
+    admin: world.admin,
+    editor: world.camden.editor,
+    viewer: world.camden.viewer,
+    other: world.lambeth.editor,
+    both,
+  }
+  tokens[as] = await signIn(people[as])
+  return world.graphql<Any>(query, { variables, authorization: tokens[as] })
+}
 
 /** Sends what must succeed. */
 async function run(as: keyof typeof tokens, query: string, variables: Record<string, unknown> = {}): Promise<Any> {
@@ -516,7 +528,7 @@ describe('who may write', () => {
   it.each(['viewer', 'consumer', 'source', 'anonymous'] as const)(
     'is not the %s: no table mutation is in its schema',
     (role) => {
-      expect(printSchemaOf(role)).not.toMatch(/^ {2}(insert|update|delete)_/m)
+      expect(printSchemaOf(role)).not.toMatch(/^ {2}(insert|update|delete)_(?!profile|session\()/m)
     },
   )
 
