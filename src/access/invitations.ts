@@ -8,6 +8,7 @@ import { SluiceError } from '../errors.ts'
 import { checkNewPassword, hashPassword, passwordMatches } from './password.ts'
 import { checkedEmail, checkedName } from './people.ts'
 import { newLinkToken, tokenHash } from './refresh-token.ts'
+import type { SlowHash } from './slow-hash.ts'
 
 export type MemberRole = 'admin' | 'editor' | 'viewer'
 
@@ -131,6 +132,7 @@ export interface Acceptance {
   readonly signedIn: string | null
   /** Asked before a password is checked, and told when it was wrong. */
   readonly guard: { check(email: string): Promise<void>; failed(email: string): Promise<void> }
+  readonly slowHash?: Pick<SlowHash, 'verify'>
 }
 
 /**
@@ -171,7 +173,7 @@ export async function acceptInvitation(
 async function prove(
   user: { id: string; password_hash: string | null; disabled: boolean },
   email: string,
-  { signedIn, password, guard }: Acceptance,
+  { signedIn, password, guard, slowHash }: Acceptance,
 ): Promise<{ id: string }> {
   if (signedIn === user.id) return { id: user.id }
   if (password === null) {
@@ -182,7 +184,7 @@ async function prove(
     )
   }
   await guard.check(email)
-  const right = await passwordMatches(user.password_hash, password)
+  const right = await passwordMatches(user.password_hash, password, slowHash)
   if (!right || user.disabled) {
     await guard.failed(email)
     throw new SluiceError('UNAUTHENTICATED', 'The password is wrong.', { path: 'password' })

@@ -4,6 +4,7 @@ import { SluiceError } from '../errors.ts'
 import { checkNewPassword, hashPassword, passwordMatches } from './password.ts'
 import { newLinkToken, tokenHash } from './refresh-token.ts'
 import { endAllSignIns } from './sign-ins.ts'
+import type { SlowHash } from './slow-hash.ts'
 
 /** A person who forgot may ask a few times; a mailbox cannot be flooded from here. */
 const openResets = 3
@@ -68,14 +69,20 @@ export async function resetPassword(
  */
 export async function changePassword(
   { pool }: Database,
-  change: { readonly userId: string; readonly signInId: string | null; readonly old: string; readonly new: string },
+  change: {
+    readonly userId: string
+    readonly signInId: string | null
+    readonly old: string
+    readonly new: string
+    readonly slowHash?: Pick<SlowHash, 'verify'>
+  },
 ): Promise<{ email: string }> {
   const { rows } = await pool.query<{ email: string; password_hash: string | null }>(
     'select email, password_hash from users where id = $1 and disabled_at is null',
     [change.userId],
   )
   const [user] = rows
-  if (!(await passwordMatches(user?.password_hash, change.old)) || !user) {
+  if (!(await passwordMatches(user?.password_hash, change.old, change.slowHash)) || !user) {
     throw new SluiceError('UNAUTHENTICATED', 'The old password is wrong.', { path: 'old_password' })
   }
   if (change.old === change.new) {

@@ -1,7 +1,7 @@
 /** Passwords of people: what is accepted, and hashing with argon2id, which runs on threads of its own. */
 import argon2 from 'argon2'
 import { SluiceError } from '../errors.ts'
-import { argonOptions } from './credentials.ts'
+import { argonOptions, type SlowHash } from './slow-hash.ts'
 
 /** NIST SP 800-63B asks for 8 at least, and 64 at least to be accepted. Argon2 would take any length; people do not. */
 const shortest = 10
@@ -33,9 +33,18 @@ export function hashPassword(password: string): Promise<string> {
 /** What nobody's password is measured against, so that an unknown address costs as much as a wrong password. */
 const nobody = argon2.hash('nobody has this password', argonOptions)
 
-/** Whether it is the password of this hash. Without a hash it is not, at the same cost. */
-export async function passwordMatches(hash: string | null | undefined, password: string): Promise<boolean> {
-  const matches = await argon2.verify(hash ?? (await nobody), normal(password.slice(0, longest * 2)))
+/**
+ * Whether it is the password of this hash. Without a hash it is not, at the same cost.
+ *
+ * @param slowHash what a gateway checks with, so that a flood of guesses has a short queue. @default argon2 itself
+ * @throws SluiceError UNAVAILABLE when that queue is full.
+ */
+export async function passwordMatches(
+  hash: string | null | undefined,
+  password: string,
+  slowHash: Pick<SlowHash, 'verify'> = argon2,
+): Promise<boolean> {
+  const matches = await slowHash.verify(hash ?? (await nobody), normal(password.slice(0, longest * 2)))
   return matches && Boolean(hash)
 }
 

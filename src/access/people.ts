@@ -6,6 +6,7 @@ import { SluiceError } from '../errors.ts'
 import { everyTeam } from './every-team.ts'
 import { checkNewPassword, hashPassword, passwordMatches } from './password.ts'
 import type { Principal, Role, SessionVariables } from './principal.ts'
+import type { SlowHash } from './slow-hash.ts'
 
 export interface NewPerson {
   readonly email: string
@@ -58,6 +59,7 @@ export async function checkPassword(
   { pool }: Database,
   email: string,
   password: string,
+  slowHash?: Pick<SlowHash, 'verify'>,
 ): Promise<
   { readonly right: true; readonly userId: string } | { readonly right: false; readonly userId: string | null }
 > {
@@ -66,7 +68,7 @@ export async function checkPassword(
     [email.trim().toLowerCase()],
   )
   const [user] = rows
-  const matches = await passwordMatches(user?.password_hash, password)
+  const matches = await passwordMatches(user?.password_hash, password, slowHash)
   if (user && matches && !user.disabled) return { right: true, userId: user.id }
   return { right: false, userId: user?.id ?? null }
 }

@@ -6,6 +6,7 @@ import { withOidc } from '../access/oidc.ts'
 import { type AssertionVerifier, createAssertionVerifier } from '../access/private-key-jwt.ts'
 import type { Revocations } from '../access/revocations.ts'
 import type { Sealer } from '../access/seal.ts'
+import { createSlowHash, type SlowHash } from '../access/slow-hash.ts'
 import { createTokens, type Tokens } from '../access/tokens.ts'
 import type { Config } from '../config.ts'
 import type { Database } from '../database/database.ts'
@@ -19,6 +20,7 @@ import { oauthAddresses } from './oauth-metadata.ts'
 export interface AccessParts {
   readonly clientAddress: ClientAddress
   readonly attempts: Attempts
+  readonly slowHash: SlowHash
   readonly revocations: Revocations
   readonly tokens: Tokens
   readonly credentials: CredentialVerifier
@@ -42,7 +44,8 @@ export async function openAccess({ config, database, sealer, feed, log }: Access
   const attempts = createAttempts(database)
   const revocations = await followRevocations({ database, feed, tokenSeconds: seconds, log })
   const tokens = await createTokens({ database, sealer, issuer, seconds, keyDays: config.TOKEN_KEY_DAYS, log })
-  const credentials = createCredentialVerifier({ database, environment, attempts, log })
+  const slowHash = createSlowHash()
+  const credentials = createCredentialVerifier({ database, environment, attempts, slowHash, log })
   const { token: endpoint } = oauthAddresses(issuer)
   const assertions = createAssertionVerifier({ database, environment, attempts, audiences: [issuer, endpoint] })
   const egress = createEgress(egressOptionsOf(config))
@@ -50,6 +53,7 @@ export async function openAccess({ config, database, sealer, feed, log }: Access
   return {
     clientAddress,
     attempts,
+    slowHash,
     revocations,
     tokens,
     credentials,

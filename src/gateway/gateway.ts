@@ -107,6 +107,7 @@ export async function startGateway({ config, database, sealer, log }: GatewayOpt
       longestSeconds: config.SIGN_IN_DAYS * 86_400,
     }),
     attempts: access.attempts,
+    slowHash: access.slowHash,
     mailer,
     publicUrl: config.PUBLIC_URL.replace(/\/$/, ''),
     invitationDays: config.INVITATION_DAYS,

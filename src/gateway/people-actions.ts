@@ -15,6 +15,7 @@ import { changePassword, newPasswordReset, resetPassword } from '../access/passw
 import { checkedName, checkPassword, wrongPassword } from '../access/people.ts'
 import type { Principal } from '../access/principal.ts'
 import { type Begun, endAllSignIns, RefreshReused, type SignInAnswer, type SignIns } from '../access/sign-ins.ts'
+import type { SlowHash } from '../access/slow-hash.ts'
 import { type Database, inTransaction } from '../database/database.ts'
 import type { Mailer } from '../egress/mail.ts'
 import { messageOf, SluiceError } from '../errors.ts'
@@ -27,6 +28,8 @@ export interface PeopleActionsOptions {
   readonly database: Database
   readonly signIns: SignIns
   readonly attempts: Attempts
+  /** What passwords are checked with, shared with the secrets of API keys. */
+  readonly slowHash: SlowHash
   readonly mailer: Mailer
   /** Where the console is, without a slash at the end: links in mails lead there. */
   readonly publicUrl: string
@@ -43,8 +46,18 @@ export interface ClosablePeopleActions extends PeopleActions {
 }
 
 export function createPeopleActions(options: PeopleActionsOptions): ClosablePeopleActions {
-  const { database, signIns, attempts, mailer, publicUrl, invitationDays, passwordResetMinutes, committed, log } =
-    options
+  const {
+    database,
+    signIns,
+    attempts,
+    slowHash,
+    mailer,
+    publicUrl,
+    invitationDays,
+    passwordResetMinutes,
+    committed,
+    log,
+  } = options
   const { pool } = database
   const unfinished = new Set<Promise<void>>()
 
@@ -93,7 +106,7 @@ export function createPeopleActions(options: PeopleActionsOptions): ClosablePeop
     async signIn(email, password, context) {
       const key = email.trim().toLowerCase().slice(0, 254)
       await attempts.check('password', key, context.address)
-      const { right, userId } = await checkPassword(database, email, password)
+      const { right, userId } = await checkPassword(database, email, password, slowHash)
       if (!right) {
         noteForAudit(context, { actor: { kind: 'person', id: userId } })
         await attempts.failed('password', key, context.address)
@@ -196,6 +209,7 @@ export function createPeopleActions(options: PeopleActionsOptions): ClosablePeop
         name,
         password,
         signedIn: principal.kind === 'person' ? principal.id : null,
+        slowHash,
         guard: {
           check: (email) => attempts.check('password', email, address),
           failed: (email) => attempts.failed('password', email, address),
@@ -235,6 +249,7 @@ export function createPeopleActions(options: PeopleActionsOptions): ClosablePeop
           signInId,
           old: oldPassword,
           new: newPassword,
+          slowHash,
         })
         afterwards('telling of a changed password', () => mailer.send(passwordChangedMail({ to: email })))
       } catch (error) {
