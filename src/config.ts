@@ -146,6 +146,9 @@ const schema = z.object({
   EGRESS_PROXY_RESOLVES: z.stringbool().default(false),
   /** Deliveries that one worker process runs at once. */
   WORKER_CONCURRENCY: z.coerce.number().int().min(1).max(1000).default(64),
+  /** Where a worker serves its metrics for Prometheus, at /metrics. Without a port it does not. */
+  METRICS_PORT: port.optional(),
+  METRICS_HOST: z.string().min(1).default('127.0.0.1'),
   /** How long a session stays available: days after submission, and days after an integration's first retrieval. */
   RETENTION_DAYS: days.default(30),
   RETENTION_AFTER_RETRIEVAL_DAYS: days.default(5),

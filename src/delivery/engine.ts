@@ -460,7 +460,8 @@ class Engine implements DeliveryEngine {
         for (const { held, settlement, halts } of batch) {
           this.#hand.drop(held)
           const isLost = !settled.has(settlement.delivery_id)
-          if (halts || (isLost && held.delivery.ordered)) returned.push(...this.#hand.takeQueued(held.delivery.target_id))
+          if (halts || (isLost && held.delivery.ordered))
+            returned.push(...this.#hand.takeQueued(held.delivery.target_id))
           if (isLost) {
             this.#log.warn({ delivery: settlement.delivery_id }, 'the lease was lost before the result was written')
           } else if (settlement.delay_ms !== undefined) this.#pokeAfter(settlement.delay_ms)

@@ -146,7 +146,10 @@ test('a target that was given up gets one delivery as a probe, ever later, and a
       expect(attempts).toBe(atSecond + 1)
       fails = false
       await until(statuses, (all) => all.every((status) => status === 'succeeded'))
-      expect(await until(webhook, ({ state }) => state === 'active')).toMatchObject({ probe_at: null, disabled_at: null })
+      expect(await until(webhook, ({ state }) => state === 'active')).toMatchObject({
+        probe_at: null,
+        disabled_at: null,
+      })
     },
   )
   expect((await told()).map(({ type }) => type)).toEqual(['webhook.failing', 'webhook.disabled', 'webhook.recovered'])

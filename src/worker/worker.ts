@@ -1,5 +1,7 @@
 /** A worker process: delivers, and keeps house. Everything it needs is handed to it; everything it opens it closes. */
+
 import { startAuditSealer } from '../access/audit-seal.ts'
+import { peopleSchedules } from '../access/prune-people.ts'
 import type { Sealer } from '../access/seal.ts'
 import type { Config } from '../config.ts'
 import { createConnectionCarrier } from '../connectors/carrier.ts'
@@ -15,6 +17,7 @@ import type { FileStore } from '../files/store.ts'
 import type { Log } from '../log.ts'
 import { sessionSchedules } from '../sessions/jobs.ts'
 import { createWebhookCarrier } from '../webhooks/carrier.ts'
+import { createWorkerMetrics, serveMetrics } from './metrics.ts'
 import { startSchedules } from './schedules.ts'
 
 export interface WorkerOptions {
@@ -62,7 +65,7 @@ export async function startWorkerParts({
   engine: engineOptions,
   drainMs = 8000,
   ...options
-}: WorkerParts): Promise<Worker & { readonly engine: DeliveryEngine }> {
+}: WorkerParts): Promise<Worker & { readonly engine: DeliveryEngine; readonly metricsUrl: string | undefined }> {
   const { config, database, log } = options
   const egress = createEgress(egressOptionsOf(config))
   const mailer = createMailer({ url: config.SMTP_URL, from: config.MAIL_FROM })
@@ -71,19 +74,25 @@ export async function startWorkerParts({
   const keeping =
     chosen.length === 0 ? undefined : await startSchedules({ url: config.DATABASE_URL, schedules: chosen, log })
   const sealing = startAuditSealer({ pool: database.pool, sealer: options.sealer, log })
+  const metrics = createWorkerMetrics(database.pool)
+  const { METRICS_HOST: host, METRICS_PORT: port } = config
+  const serving = port === undefined ? undefined : await serveMetrics({ registry: metrics.registry, host, port, log })
+  if (serving) log.info({ url: serving.url }, 'metrics are served')
   const engine = startDeliveryEngine({
     pool: database.pool,
     carriers,
     log,
     concurrency: config.WORKER_CONCURRENCY,
+    observer: metrics.observer,
     ...engineOptions,
   })
   return {
     engine,
+    metricsUrl: serving?.url,
     async close() {
       await Promise.all([keeping?.close(), sealing.close(), engine.stop({ waitMs: drainMs })])
       await Promise.all(carriers.map((carrier) => carrier.close?.()))
-      await Promise.all([egress.close(), mailer.close()])
+      await Promise.all([egress.close(), mailer.close(), serving?.close()])
     },
   }
 }
@@ -93,6 +102,7 @@ function allSchedules({ config, database, files, log }: WorkerOptions): readonly
   return [
     ...deliverySchedules({ pool, log }),
     ...fileSchedules(createFileParts({ config, pool, files, log })),
+    ...peopleSchedules({ pool }),
     ...sessionSchedules({ pool, files, mailFolder: config.MAIL_FOLDER, log }),
   ]
 }

@@ -1,0 +1,60 @@
+import { randomBytes } from 'node:crypto'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { type TestDatabase, testDatabase } from '../../test/ground/database.ts'
+import { createSealer } from '../access/seal.ts'
+import { readConfig } from '../config.ts'
+import { plantDeliveries, plantTeam, plantWebhook, until } from '../delivery/deliveries.fixture.ts'
+import { createFileStore } from '../files/store.ts'
+import { silentLog } from '../log.ts'
+import { startWorkerParts } from './worker.ts'
+
+let ground: TestDatabase
+
+beforeAll(async () => {
+  ground = await testDatabase()
+})
+afterAll(() => ground.close())
+
+test('a worker counts what it does, and says what waits', async () => {
+  const { pool } = ground.database
+  const secretKey = randomBytes(32).toString('base64')
+  const config = readConfig({
+    DATABASE_URL: ground.url,
+    SLUICE_SECRET_KEY: secretKey,
+    S3_ENDPOINT: 'http://127.0.0.1:9',
+    S3_ACCESS_KEY: 'a',
+    S3_SECRET_KEY: 'b',
+    SMTP_URL: 'smtp://127.0.0.1:9',
+    METRICS_PORT: '0',
+  })
+  const planted = await plantTeam(pool)
+  await plantDeliveries(pool, planted, [await plantWebhook(pool, planted)], 3)
+  const worker = await startWorkerParts({
+    config,
+    database: ground.database,
+    sealer: createSealer(secretKey),
+    files: createFileStore(config),
+    log: silentLog,
+    schedules: [],
+    carriers: () => [
+      { kind: 'webhook', deliver: async () => ({ outcome: 'failed', error_class: 'http', status_code: 500 }) },
+    ],
+  })
+  try {
+    const url = worker.metricsUrl ?? ''
+    await until(
+      async () => (await pool.query('select 1 from delivery_attempts')).rowCount,
+      (count) => count === 3,
+    )
+    const text = await (await fetch(url)).text()
+    expect(text).toContain('sluice_delivery_attempts_total{kind="webhook",outcome="http"} 3')
+    expect(text).toContain('sluice_deliveries_unfinished{status="waiting"} 3')
+    expect(text).toContain('sluice_deliveries_claimed_total 3')
+    expect(text).toMatch(/sluice_delivery_latency_seconds_count\{kind="webhook"\} 3/)
+    expect((await fetch(new URL('/healthz', url))).status).toBe(204)
+    expect((await fetch(new URL('/other', url))).status).toBe(404)
+    expect((await fetch(url, { method: 'POST' })).status).toBe(405)
+  } finally {
+    await worker.close()
+  }
+})

@@ -1,0 +1,146 @@
+/**
+ * Metrics of a worker in Prometheus's text format, on a port of its own. Nothing in
+ * them names a team, a target or a session.
+ */
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type pg from 'pg'
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import type { EngineObserver } from '../delivery/engine.ts'
+import { readQueueState } from '../delivery/queue-state.ts'
+import { messageOf } from '../errors.ts'
+import type { Log } from '../log.ts'
+
+export interface WorkerMetrics {
+  /** Give it to the engine. */
+  readonly observer: EngineObserver
+  readonly registry: Registry
+}
+
+/** Whoever asks often gets what was read at most this long ago. */
+const queueStateMs = 5000
+const seconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]
+
+export function createWorkerMetrics(pool: pg.Pool): WorkerMetrics {
+  const registry = new Registry()
+  const registers = [registry]
+  collectDefaultMetrics({ register: registry })
+  const attempts = new Counter({
+    name: 'sluice_delivery_attempts_total',
+    help: 'Attempts, by kind of target and by what came of them: succeeded, or the class of the error.',
+    labelNames: ['kind', 'outcome'],
+    registers,
+  })
+  const duration = new Histogram({
+    name: 'sluice_delivery_attempt_seconds',
+    help: 'How long attempts took.',
+    labelNames: ['kind'],
+    buckets: seconds,
+    registers,
+  })
+  const latency = new Histogram({
+    name: 'sluice_delivery_latency_seconds',
+    help: 'From the event to the start of its first attempt.',
+    labelNames: ['kind'],
+    buckets: [...seconds, 300, 3600],
+    registers,
+  })
+  const claims = new Histogram({
+    name: 'sluice_delivery_claim_seconds',
+    help: 'How long claims took.',
+    buckets: seconds,
+    registers,
+  })
+  const claimed = new Counter({ name: 'sluice_deliveries_claimed_total', help: 'Deliveries claimed.', registers })
+  const settles = new Histogram({
+    name: 'sluice_delivery_settle_seconds',
+    help: 'How long it took to write results.',
+    buckets: seconds,
+    registers,
+  })
+
+  let read = { at: Number.NEGATIVE_INFINITY, state: undefined as ReturnType<typeof readQueueState> | undefined }
+  const queueState = () => {
+    if (!read.state || performance.now() - read.at > queueStateMs) {
+      read = { at: performance.now(), state: readQueueState(pool) }
+    }
+    return read.state as ReturnType<typeof readQueueState>
+  }
+  new Gauge({
+    name: 'sluice_deliveries_unfinished',
+    help: 'Deliveries of the installation that are not final, by status.',
+    labelNames: ['status'],
+    registers,
+    async collect() {
+      for (const [status, count] of Object.entries((await queueState()).waiting)) this.set({ status }, count)
+    },
+  })
+  new Gauge({
+    name: 'sluice_deliveries_oldest_due_seconds',
+    help: 'How long the delivery of the installation that is due longest has been due.',
+    registers,
+    async collect() {
+      this.set((await queueState()).oldestDueSeconds)
+    },
+  })
+  new Gauge({
+    name: 'sluice_delivery_leases',
+    help: 'Deliveries that workers of the installation have in hand.',
+    registers,
+    async collect() {
+      this.set((await queueState()).leases)
+    },
+  })
+
+  return {
+    registry,
+    observer: {
+      claimed(count, took) {
+        claims.observe(took)
+        claimed.inc(count)
+      },
+      attempted({ kind }, { outcome, error_class }, took, queued) {
+        attempts.inc({ kind, outcome: outcome === 'succeeded' ? outcome : (error_class ?? 'failed') })
+        duration.observe({ kind }, took)
+        if (queued !== undefined) latency.observe({ kind }, Math.max(0, queued))
+      },
+      settled(_count, took) {
+        settles.observe(took)
+      },
+    },
+  }
+}
+
+export interface MetricsServerOptions {
+  readonly registry: Registry
+  readonly host: string
+  readonly port: number
+  readonly log: Log
+}
+
+/** Answers `GET /metrics`, and `GET /healthz` with 204. @throws the system's error when the port is taken. */
+export async function serveMetrics({ registry, host, port, log }: MetricsServerOptions) {
+  const server = createServer((request, response) => {
+    if (request.method !== 'GET') return void response.writeHead(405, { allow: 'GET' }).end()
+    if (request.url === '/healthz') return void response.writeHead(204).end()
+    if (request.url !== '/metrics') return void response.writeHead(404).end()
+    registry.metrics().then(
+      (text) => response.writeHead(200, { 'content-type': registry.contentType }).end(text),
+      (error) => {
+        log.warn({ error: messageOf(error) }, 'metrics could not be read')
+        response.writeHead(503).end()
+      },
+    )
+  })
+  server.listen(port, host)
+  await once(server, 'listening')
+  const { port: listening } = server.address() as AddressInfo
+  return {
+    url: `http://${host.includes(':') ? `[${host}]` : host}:${listening}/metrics`,
+    async close(): Promise<void> {
+      server.closeAllConnections()
+      await new Promise((resolve) => server.close(resolve))
+    },
+  }
+}
