@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage } from 'node:http'
 import { createServer as createSecureServer } from 'node:https'
 import { connect, type Socket } from 'node:net'
 import { expect, test } from 'vitest'
-import { receiverCertificate, receiverKey } from './certificate.fixture.ts'
+import { loopbackCertificate, otherKey, receiverCertificate, receiverKey } from './certificate.fixture.ts'
 import { readProxy } from './proxy.ts'
 import { failure, openGround } from './receivers.fixture.ts'
 
@@ -155,9 +155,12 @@ test('a proxy that says nothing, or hangs up, is bounded', async () => {
   ).toMatchObject({ errorClass: 'connect' })
 })
 
-test('a proxy may itself be reached over TLS', async () => {
+test.each([
+  ['whose certificate is its own', otherKey, loopbackCertificate],
+  ['whose certificate is for another name', receiverKey, receiverCertificate],
+])('a proxy reached over TLS, %s', async (_what, key, cert) => {
   const { port } = await secureReceiver()
-  const server = createSecureServer({ key: receiverKey, cert: receiverCertificate })
+  const server = createSecureServer({ key, cert })
   server.on('connect', (_request: IncomingMessage, client: Socket) => {
     const target = connect(port, '127.0.0.1', () => {
       client.write('HTTP/1.1 200 OK\r\n\r\n')
@@ -166,13 +169,13 @@ test('a proxy may itself be reached over TLS', async () => {
     client.on('error', () => target.destroy())
     target.on('error', () => client.destroy())
   })
-  const proxyPort = await listening(server)
-  const egress = open({ allow: [], resolve, ca: receiverCertificate, proxy: `https://127.0.0.1:${proxyPort}` })
-  // Its certificate is for another name, which is refused there as anywhere.
-  expect(await failure(egress.request({ url: 'https://receiver.test/' }))).toMatchObject({
-    errorClass: 'connect',
-    message: expect.stringContaining('proxy'),
-  })
+  const proxy = `https://127.0.0.1:${await listening(server)}`
+  const egress = open({ allow: [], resolve, ca: `${receiverCertificate}\n${loopbackCertificate}`, proxy })
+  const call = egress.request({ url: 'https://receiver.test/' })
+  if (cert === loopbackCertificate) expect((await call).body.toString()).toBe('through')
+  else {
+    expect(await failure(call)).toMatchObject({ errorClass: 'connect', message: expect.stringContaining('proxy') })
+  }
 })
 
 test.each([
