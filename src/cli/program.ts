@@ -56,6 +56,13 @@ async function createProgram(args: readonly string[]): Promise<Command> {
   if (args.length === 0 || args.some((arg) => ['admin', 'help', '--help', '-h'].includes(arg))) {
     program.addCommand((await import('./admin.ts')).adminCommand(process.env))
   }
+  if (args.length === 0 || args.some((arg) => ['credential', 'keys', 'help', '--help', '-h'].includes(arg))) {
+    const { credentialCommand, keysCommand } = await import('./credential.ts')
+    program.addCommand(credentialCommand(process.env)).addCommand(keysCommand(process.env))
+  }
+  if (args.length === 0 || args.some((arg) => ['deliveries', 'help', '--help', '-h'].includes(arg))) {
+    program.addCommand((await import('./deliveries.ts')).deliveriesCommand(process.env))
+  }
   // It has options of its own, which only its module knows.
   if (args.length === 0 || args.some((arg) => ['demo', 'help', '--help', '-h'].includes(arg))) {
     program.addCommand((await import('./demo.ts')).demoCommand())
