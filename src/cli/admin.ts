@@ -89,7 +89,8 @@ async function refuseKnown({ pool }: Database, email: string): Promise<void> {
   )
 }
 
-async function withDatabase(env: Env, work: (database: Database) => Promise<void>): Promise<void> {
+/** Works on the database of DATABASE_URL, or of a `sluice start` that runs now. */
+export async function withDatabase(env: Env, work: (database: Database) => Promise<void>): Promise<void> {
   const url = env.DATABASE_URL || (await embeddedUrl(env))
   await migrateDatabase(url)
   const database = openDatabase({ url, poolSize: 2, log: createLog({ name: 'admin', level: 'silent' }) })
