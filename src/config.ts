@@ -184,7 +184,7 @@ export type Config = Readonly<z.infer<typeof schema>> & { readonly PUBLIC_URL: s
  * @throws SluiceError CONFIGURATION that lists every variable that is missing or wrong.
  */
 export function readConfig(env: Readonly<Record<string, string | undefined>>): Config {
-  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''))
+  const given = givenIn(env)
   const parsed = schema.safeParse(given)
   if (!parsed.success) {
     const lines = parsed.error.issues.map((issue) => {
@@ -199,4 +199,30 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
   }
   const config = parsed.data
   return { ...config, PUBLIC_URL: config.PUBLIC_URL ?? `http://localhost:${config.GATEWAY_PORT}` }
+}
+
+const egressPart = schema.pick({
+  EGRESS_ALLOW: true,
+  EGRESS_DENY: true,
+  EGRESS_PROXY: true,
+  EGRESS_PROXY_RESOLVES: true,
+})
+
+/**
+ * What the configuration says of outbound calls; nothing else needs to be set.
+ *
+ * @throws SluiceError CONFIGURATION
+ */
+export function readEgressConfig(
+  env: Readonly<Record<string, string | undefined>>,
+): Readonly<z.infer<typeof egressPart>> {
+  const parsed = egressPart.safeParse(givenIn(env))
+  if (parsed.success) return parsed.data
+  const lines = parsed.error.issues.map((issue) => `  ${issue.path.join('.')}: ${issue.message}`)
+  throw new SluiceError('CONFIGURATION', `The configuration has errors:\n${lines.join('\n')}`)
+}
+
+/** An empty variable is one that is not set. */
+function givenIn(env: Readonly<Record<string, string | undefined>>): Readonly<Record<string, string | undefined>> {
+  return Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''))
 }
