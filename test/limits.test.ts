@@ -159,7 +159,9 @@ describe('browsers, where origins are named', () => {
     })
     expect(answer.headers.get('set-cookie')).toBeNull()
     const page = await fetch(`${world.url}/graphql`, { headers: { accept: 'text/html' } })
-    expect(page.headers.get('content-security-policy')).toMatch(/script-src 'self'.*frame-ancestors 'none'/)
+    expect(page.headers.get('content-security-policy')).toMatch(
+      /script-src 'nonce-[^']+';.*connect-src 'self';.*frame-ancestors 'none'/,
+    )
     expect(page.headers.get('x-frame-options') ?? 'DENY').toBe('DENY')
   })
 

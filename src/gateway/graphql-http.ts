@@ -1,11 +1,10 @@
 /**
  * `/graphql` over HTTP. Every operation is prepared here. One that only reads or
  * only writes tables is answered straight from Postgres's JSON text, and so are
- * subscriptions, as events; Yoga's plugins execute the rest, and it shows GraphiQL.
+ * subscriptions, as events; Yoga's plugins execute the rest.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
-import { renderGraphiQL } from '@graphql-yoga/render-graphiql'
 import type { ExecutionResult, GraphQLError } from 'graphql'
 import { createYoga, type Plugin } from 'graphql-yoga'
 import type { Audit } from '../access/audit.ts'
@@ -19,6 +18,7 @@ import type { RequestContext } from '../tables/request-context.ts'
 import { auditRefusal } from './audit-refusals.ts'
 import { readBody } from './body.ts'
 import type { Caller, Engine } from './engine.ts'
+import { createGraphiQLPage } from './graphiql-page.ts'
 import { toGraphQLError } from './graphql-errors.ts'
 import { replyEvents } from './graphql-sse.ts'
 import type { Operations, PreparedOperation } from './operation.ts'
@@ -27,7 +27,6 @@ import { replyGraphQLError, replyJson } from './reply.ts'
 import { requestParameters } from './request-parameters.ts'
 import { inRequestedRole } from './requested-role.ts'
 import type { RoleSchemas } from './role-schemas.ts'
-import { pagePolicy } from './security-headers.ts'
 
 export interface GraphQLHttpOptions {
   readonly schemas: RoleSchemas
@@ -46,6 +45,7 @@ type ServerContext = { caller: Caller; form: Form; prepared: PreparedOperation }
 export function createGraphQLHttp(options: GraphQLHttpOptions) {
   const { schemas, operations, engine, authenticator, revocations, limits, audit, maxBodyBytes, log } = options
   const yoga = createSluiceYoga(options)
+  const replyGraphiQL = createGraphiQLPage()
 
   return async (
     request: IncomingMessage,
@@ -56,8 +56,7 @@ export function createGraphQLHttp(options: GraphQLHttpOptions) {
     let counted: Quota | null = null
     try {
       if (wantsPage(request)) {
-        response.setHeader('content-security-policy', pagePolicy)
-        return await passOn(yoga, request, response, undefined, undefined)
+        return replyGraphiQL(response)
       }
       const nameless = request.method === 'POST' && request.headers.authorization === undefined
       principal = nameless
@@ -230,7 +229,6 @@ function createSluiceYoga({ schemas, engine, log }: GraphQLHttpOptions) {
     // What was prepared is what runs; Yoga parses and validates nothing.
     onRequestParse({ serverContext, setRequestParser }) {
       const { prepared } = serverContext as unknown as Partial<ServerContext>
-      // GraphiQL's page.
       if (!prepared) return
       const { query, variables, operationName } = prepared.parameters
       setRequestParser(() => ({ query, variables, operationName }) as never)
@@ -269,37 +267,10 @@ function createSluiceYoga({ schemas, engine, log }: GraphQLHttpOptions) {
       // Errors of execution were mapped above, with the id of their request.
       maskError: (error) => toGraphQLError(error, log, 'unknown'),
     },
-    graphiql: {
-      title: 'Sluice',
-      defaultQuery: firstQuery,
-      shouldPersistHeaders: true,
-    },
-    renderGraphiQL,
+    graphiql: false,
     plugins: [execution as Plugin],
   })
 }
-
-/** What GraphiQL shows to somebody who opens it for the first time. */
-const firstQuery = `# Who are you? Open "Headers" below and enter
-# {"authorization": "Basic …"}   key:secret, base64
-# {"authorization": "Bearer …"}  a token, by
-#   mutation { sign_in(email: "", password: "") {
-#     token } }   which itself needs no header.
-# The demo's are in .sluice/demo.json. Press play.
-{
-  sessions(
-    limit: 5
-    order_by: { submitted_at: desc }
-  ) {
-    id
-    status
-    submitted_at
-    flow {
-      slug
-    }
-  }
-}
-`
 
 /** Hands a request whose body is already read to Yoga, and its answer back, stopping with the client. */
 async function passOn(
