@@ -1,6 +1,6 @@
 /** A worker process: delivers, and keeps house. Everything it needs is handed to it; everything it opens it closes. */
-
 import { startAuditSealer } from '../access/audit-seal.ts'
+import { accessSchedules } from '../access/prune-access.ts'
 import { peopleSchedules } from '../access/prune-people.ts'
 import type { Sealer } from '../access/seal.ts'
 import type { Config } from '../config.ts'
@@ -102,6 +102,7 @@ function allSchedules({ config, database, files, log }: WorkerOptions): readonly
   return [
     ...deliverySchedules({ pool, log }),
     ...fileSchedules(createFileParts({ config, pool, files, log })),
+    ...accessSchedules({ pool }),
     ...peopleSchedules({ pool }),
     ...sessionSchedules({ pool, files, mailFolder: config.MAIL_FOLDER, log }),
   ]
