@@ -159,7 +159,7 @@ const schema = z.object({
   /** Life of an access token, in seconds. */
   TOKEN_SECONDS: z.coerce.number().int().min(30).max(86_400).default(900),
   /** Days after which a new key signs access tokens. */
-  TOKEN_KEY_DAYS: days.default(90),
+  TOKEN_KEY_DAYS: z.coerce.number().min(1).max(3650).default(90),
   /** A person's sign-in ends when it is not used for so many days, and this many days after it began. */
   SIGN_IN_IDLE_DAYS: days.default(14),
   SIGN_IN_DAYS: days.default(90),
