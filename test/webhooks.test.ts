@@ -1,6 +1,8 @@
 /** Webhooks, destinations and integrations of the platform, as editors, admins and consumers meet them. */
 import { randomUUID } from 'node:crypto'
+import { createClient } from 'graphql-ws'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import WebSocket from 'ws'
 import { createCredential } from '../src/access/credentials.ts'
 import { aSession, basic, buildWorld, type GraphQLAnswer, type World } from './ground/world.ts'
 
@@ -303,6 +305,8 @@ describe('an integration of the platform', () => {
   let consumer: { key: string; secret: string }
 
   beforeAll(async () => {
+    // Of before anybody chose it, so never its own.
+    await world.submit(aSession(world.camden))
     const { insert_integrations_one: made } = await run(
       'admin',
       'mutation { insert_integrations_one(object: { slug: "national", name: "National register", description: "For all" }) { id team_id } }',
@@ -424,6 +428,25 @@ describe('an integration of the platform', () => {
     // What it was not given stays closed.
     const ungranted = await world.database.prisma.session.count()
     expect(ungranted).toBeGreaterThan(after.sessions.length)
+  })
+
+  it('a live query of it hears of a team that is made while it runs', async () => {
+    const client = createClient({
+      url: `${world.url.replace('http', 'ws')}/graphql`,
+      webSocketImpl: WebSocket,
+      connectionParams: { Authorization: basic(consumer) },
+      lazyCloseTimeout: 0,
+    })
+    const query = 'subscription { sessions(where: { flow: { slug: { _eq: "later" } } }) { team { slug } } }'
+    const results = client.iterate<Any>({ query })
+    expect((await results.next()).value.data.sessions).toEqual([])
+    const { prisma } = world.database
+    const team = await prisma.team.create({ data: { slug: 'hackney', name: 'Hackney' } })
+    const flow = await prisma.flow.create({ data: { team_id: team.id, slug: 'later', name: 'Later' } })
+    await prisma.destination.create({ data: { flow_id: flow.id, integration_id: platform } })
+    await world.submit({ team: 'hackney', flow: 'later', data: { a: 1 } })
+    expect((await results.next()).value.data.sessions).toEqual([{ team: { slug: 'hackney' } }])
+    await client.dispose()
   })
 
   it('a key that a team issued for it reads that team only', async () => {
