@@ -95,7 +95,8 @@ export async function readPerson(
   { mayBeAdmin = true }: { readonly mayBeAdmin?: boolean } = {},
 ): Promise<Principal> {
   const { rows } = await client.query<{ is_admin: boolean; disabled: boolean; now: Date }>(
-    'select is_admin, disabled_at is not null as disabled, clock_timestamp() as now from users where id = $1 for share',
+    `select is_admin, disabled_at is not null as disabled, greatest(clock_timestamp(), tokens_valid_from) as now
+       from users where id = $1 for share`,
     [userId],
   )
   const [user] = rows

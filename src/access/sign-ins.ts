@@ -222,7 +222,7 @@ export async function endAllSignIns(
 ): Promise<boolean> {
   // Locked before the clock is read: see the migration `people`.
   await client.query('select 1 from users where id = $1 for no key update', [userId])
-  const { rowCount } = await client.query('update users set tokens_valid_from = clock_timestamp() where id = $1', [
+  const { rowCount } = await client.query('update users set tokens_valid_from = next_token_moment() where id = $1', [
     userId,
   ])
   await client.query(
