@@ -83,7 +83,7 @@ const schema = z.object({
   MAX_COST: z.coerce.number().int().min(1).default(1_000_000),
   /** Per principal and process; 0 is none. Operations in a minute: of an API credential, a person, an address without either. */
   LIMIT_REQUESTS_PER_MINUTE: limit.default(600_000),
-  LIMIT_REQUESTS_PER_MINUTE_PEOPLE: limit.default(60_000),
+  LIMIT_REQUESTS_PER_MINUTE_PEOPLE: limit.default(600_000),
   LIMIT_REQUESTS_PER_MINUTE_ANONYMOUS: limit.default(1_200),
   /** Cost of operations in a minute, by the rule of MAX_COST. */
   LIMIT_COST_PER_MINUTE: limit.default(1_000_000_000),
