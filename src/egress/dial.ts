@@ -56,19 +56,6 @@ export const resolveBySystem: Resolve = async (hostname) => {
   return answers.map(({ address }) => address)
 }
 
-/**
- * One lookup of a name at a time, for all who ask meanwhile. The system's resolver has
- * few threads, so a name whose servers do not answer may hold one of them and not all.
- */
-export function sharing(resolve: Resolve): Resolve {
-  const running = new Map<string, Promise<readonly string[]>>()
-  return (hostname) => {
-    const shared = running.get(hostname) ?? resolve(hostname).finally(() => running.delete(hostname))
-    running.set(hostname, shared)
-    return shared
-  }
-}
-
 /** A name with more addresses is tried at this many of them. */
 const mostAddressesTried = 4
 

@@ -10,8 +10,9 @@ import { Agent, type Dispatcher } from 'undici'
 import { messageOf } from '../errors.ts'
 import { createAddressPolicy } from './addresses.ts'
 import { type AddressFinding, destinationOf, readUrl } from './destination.ts'
-import { codeOf, type Dialled, dial, type Resolve, refusalAmong, resolveBySystem, sharing, vet } from './dial.ts'
+import { codeOf, type Dialled, dial, type Resolve, refusalAmong, resolveBySystem, vet } from './dial.ts'
 import { EgressError, type EgressPhases, type EgressTls } from './errors.ts'
+import { orderly } from './lookups.ts'
 import { readProxy } from './proxy.ts'
 import { isPacked, unpack } from './unpack.ts'
 
@@ -161,7 +162,7 @@ export function createEgress({
 }: EgressOptions): Egress {
   const dialOptions = {
     judge: createAddressPolicy(allow, deny),
-    resolve: sharing(resolve),
+    resolve: orderly(resolve),
     hasList: allow.length > 0,
     allowHttp,
     deadlines: { dns: 5000, connect: 10_000, tls: 10_000, ...deadlines },
