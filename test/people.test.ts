@@ -278,6 +278,18 @@ describe('signing out', () => {
     expect((await whoami(again.token)).status).toBe(200)
   })
 
+  it('does not void what is issued after it, however close', async () => {
+    const { id, ...person } = await newPerson({ team: world.camden.id, role: 'viewer' })
+    await world.database.pool.query(
+      `update users set tokens_valid_from = clock_timestamp() + interval '2 seconds' where id = $1`,
+      [id],
+    )
+    const { token } = await signIn(person)
+    const { rows } = await world.database.pool.query('select tokens_valid_from from users where id = $1', [id])
+    expect(decodeJwt(token).iat_ms).toBe(rows[0].tokens_valid_from.getTime())
+    expect((await whoami(token)).status).toBe(200)
+  })
+
   it('is not for API keys', async () => {
     const { errors } = await world.graphql('mutation { sign_out }', { authorization: basic(world.source) })
     expect(errors?.[0]?.message).toMatch(/Cannot query field "sign_out"/)
