@@ -1,112 +1,198 @@
 /**
- * Signed deliveries per second of one engine to a receiver on loopback in another
- * process, beside a bare undici loop that posts the same signed bodies to it.
+ * The delivery engine alone: signed deliveries per second beside a bare undici loop and two queue libraries, latency
+ * from commit to receiver, noisy neighbours, and claims from a million that wait.
  *
- *   npm run bench -- deliveries [--count 20000] [--targets 50]
+ *   npm ci --prefix bench/peers          once; without it the peers are left out
+ *   npm run bench -- deliveries [--count 20000] [--waiting 1000000] [--seconds 10] [--only speed,latency,noise,depth]
  *
- * What the figure is not: there is no TLS and no distance, and Postgres, engine
- * and receiver share the machine.
+ * Receivers are on loopback in another process. What the figures are not: there is
+ * no TLS and no distance, and Postgres, engine and receiver share the machine.
  */
-import { fork } from 'node:child_process'
+import { type ChildProcess, fork } from 'node:child_process'
 import { randomBytes, randomUUID } from 'node:crypto'
 import { once } from 'node:events'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { existsSync } from 'node:fs'
+import path from 'node:path'
 import { parseArgs } from 'node:util'
+import pg from 'pg'
 import { Agent } from 'undici'
 import { createSealer } from '../src/access/seal.ts'
-import { openDatabase } from '../src/database/database.ts'
-import { plantDeliveries, plantTeam, until } from '../src/delivery/deliveries.fixture.ts'
+import { type Database, openDatabase } from '../src/database/database.ts'
+import { claimDeliveries } from '../src/delivery/claim.ts'
+import {
+  type Planted,
+  type PlantedTarget,
+  plantDeliveries,
+  plantTeam,
+  plantWebhook,
+  until,
+  wakeWorkers,
+} from '../src/delivery/deliveries.fixture.ts'
 import { startDeliveryEngine } from '../src/delivery/engine.ts'
 import { createEgress } from '../src/egress/egress.ts'
 import { silentLog } from '../src/log.ts'
 import { createWebhookCarrier } from '../src/webhooks/carrier.ts'
 import { newSigningSecret, readSigningSecret, sign } from '../src/webhooks/signing.ts'
 import { createWebhook } from '../src/webhooks/webhooks.ts'
-import { startGround } from './ground/ground.ts'
+import type { Arrival } from './deliveries/receiver.ts'
+import { percentiles } from './ground/figures.ts'
+import { databaseNamed, startGround } from './ground/ground.ts'
+import { keepRate } from './ground/load.ts'
 
-if (process.send) await receive()
-else await measure()
+const { values: given } = parseArgs({
+  options: {
+    count: { type: 'string', default: '20000' },
+    targets: { type: 'string', default: '50' },
+    waiting: { type: 'string', default: '1000000' },
+    seconds: { type: 'string', default: '10' },
+    only: { type: 'string', default: 'speed,latency,noise,depth' },
+  },
+})
+const count = Number(given.count)
+const targetCount = Number(given.targets)
+const seconds = Number(given.seconds)
+const parts = new Set(given.only.split(','))
+const sealer = createSealer(randomBytes(32).toString('base64'))
 
-/** The other process: answers 204 to everything. */
-async function receive(): Promise<void> {
-  const server = createServer((request, response) => {
-    request.resume()
-    request.on('end', () => response.writeHead(204).end())
-  }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  process.send?.((server.address() as AddressInfo).port)
-  process.on('disconnect', () => process.exit())
+await using stack = new AsyncDisposableStack()
+const receiver = fork(path.join(import.meta.dirname, 'deliveries/receiver.ts'))
+stack.defer(() => receiver.disconnect())
+const [port] = await once(receiver, 'message')
+const url = `http://127.0.0.1:${port}/`
+const ground = await startGround(stack)
+
+if (parts.has('speed')) await speed()
+if (parts.has('latency')) await latency()
+if (parts.has('noise')) await noise()
+if (parts.has('depth')) await depth()
+
+/** A database of its own for each part. */
+async function inDatabase<T>(name: string, use: (database: Database, planted: Planted) => Promise<T>): Promise<T> {
+  const { pathname } = new URL(ground.databaseUrl)
+  const other = new pg.Client({ connectionString: databaseNamed(ground.databaseUrl, 'postgres') })
+  await other.connect()
+  try {
+    await other.query(`create database ${name} template ${pathname.slice(1)}`)
+  } finally {
+    await other.end()
+  }
+  const database = openDatabase({ url: databaseNamed(ground.databaseUrl, name), log: silentLog })
+  try {
+    return await use(database, await plantTeam(database.pool))
+  } finally {
+    await database.close()
+  }
 }
 
-async function measure(): Promise<void> {
-  const { values } = parseArgs({
-    options: { count: { type: 'string', default: '20000' }, targets: { type: 'string', default: '50' } },
-  })
-  const count = Number(values.count)
-  const targets = Number(values.targets)
-  await using stack = new AsyncDisposableStack()
-  const receiver = fork(import.meta.filename)
-  stack.defer(() => receiver.disconnect())
-  const [port] = await once(receiver, 'message')
-  const url = `http://127.0.0.1:${port}/`
-  const { databaseUrl } = await startGround(stack)
-  await bare({ url, count })
-  const engine = await deliveries({ databaseUrl, url, count, targets })
-  const loop = await bare({ url, count })
-  console.table({
-    'bare undici loop, signed bodies': { 'per second': Math.round(loop) },
-    'engine: claim, sign, post, record': {
-      'per second': Math.round(engine),
-      'of bare': `${Math.round((engine / loop) * 100)} %`,
-    },
-  })
+interface RunningEngine {
+  readonly claims: { count: number; taken: number; seconds: number }
+  readonly settles: { count: number; seconds: number }
+  stop(): Promise<void>
 }
 
-interface Run {
-  readonly url: string
-  readonly count: number
-}
-
-async function deliveries({ databaseUrl, url, count, targets }: Run & { databaseUrl: string; targets: number }) {
-  const database = openDatabase({ url: databaseUrl, log: silentLog })
-  const { pool } = database
-  const sealer = createSealer(randomBytes(32).toString('base64'))
-  const planted = await plantTeam(pool)
-  const parts = { database, sealer, rules: { allow: ['127.0.0.1'] }, validatePattern: () => undefined }
-  const made = await Promise.all(
-    Array.from({ length: targets }, async (_, index) => {
-      const { webhook } = await createWebhook(parts, {
-        integration_id: planted.integration_id,
-        name: `hook ${index}`,
-        url,
-      })
-      return { id: webhook.id, integration_id: planted.integration_id }
-    }),
-  )
-  await plantDeliveries(pool, planted, made, Math.ceil(count / targets))
-  await pool.query('vacuum analyze')
+function startEngine({ pool }: Database): RunningEngine {
   const egress = createEgress({ allow: ['127.0.0.1'] })
-  const start = performance.now()
+  const claims = { count: 0, taken: 0, seconds: 0 }
+  const settles = { count: 0, seconds: 0 }
   const engine = startDeliveryEngine({
     pool,
     carriers: [createWebhookCarrier({ pool, sealer, egress })],
     log: silentLog,
+    observer: {
+      claimed(taken, took) {
+        claims.count++
+        claims.taken += taken
+        claims.seconds += took
+      },
+      settled(_count, took) {
+        settles.count++
+        settles.seconds += took
+      },
+    },
   })
-  await until(
-    async () => (await pool.query('select 1 from deliveries where due_at is not null limit 1')).rowCount,
-    (left) => left === 0,
-    120_000,
-  )
-  const rate = count / ((performance.now() - start) / 1000)
-  await engine.stop()
-  await egress.close()
-  await database.close()
-  return rate
+  return {
+    claims,
+    settles,
+    async stop() {
+      await engine.stop({ waitMs: 0 })
+      await egress.close()
+    },
+  }
+}
+
+async function webhooksTo(database: Database, planted: Planted, urls: readonly string[]): Promise<PlantedTarget[]> {
+  const options = { database, sealer, rules: { allow: ['127.0.0.1'] }, validatePattern: () => undefined }
+  const made: PlantedTarget[] = []
+  for (const [index, each] of urls.entries()) {
+    const input = { integration_id: planted.integration_id, name: `hook ${index}`, url: each }
+    const { webhook } = await createWebhook(options, input)
+    made.push({ id: webhook.id, integration_id: planted.integration_id })
+  }
+  return made
+}
+
+/** From a full queue to an empty one. */
+async function speed(): Promise<void> {
+  await bare()
+  const first = await bare()
+  const engine = await inDatabase('speed', async (database, planted) => {
+    const { pool } = database
+    const targets = await webhooksTo(database, planted, Array<string>(targetCount).fill(url))
+    await plantDeliveries(pool, planted, targets, Math.ceil(count / targetCount))
+    await pool.query('vacuum analyze')
+    const start = performance.now()
+    const running = startEngine(database)
+    await until(
+      async () => (await pool.query('select 1 from deliveries where due_at is not null limit 1')).rowCount,
+      (left) => left === 0,
+      120_000,
+    )
+    const rate = count / ((performance.now() - start) / 1000)
+    await running.stop()
+    const { claims, settles } = running
+    console.log(
+      `engine: ${claims.count} claims of ${(claims.taken / claims.count).toFixed(0)} deliveries, ${((claims.seconds / claims.count) * 1000).toFixed(1)} ms each; ` +
+        `${settles.count} writes of results, ${((settles.seconds / settles.count) * 1000).toFixed(1)} ms each`,
+    )
+    return rate
+  })
+  const second = await bare()
+  const loop = (first + second) / 2
+  const rows: Record<string, { 'per second': number; 'of bare': string }> = {}
+  const add = (name: string, rate: number) => {
+    rows[name] = { 'per second': Math.round(rate), 'of bare': `${Math.round((rate / loop) * 100)} %` }
+  }
+  add('bare undici loop, signed bodies (before and after)', loop)
+  add('engine: claim, sign, post, record attempt, tell live queries', engine)
+  if (existsSync(path.join(import.meta.dirname, 'peers/node_modules/bullmq'))) {
+    add('graphile-worker 0.18, batched: sign, post', await peer('graphile-worker'))
+    add('BullMQ over PostgreSQL: sign, post', await peer('bullmq'))
+  } else console.log('The peers are not installed: npm ci --prefix bench/peers')
+  console.table(rows)
+}
+
+/** A sender on a queue library: it keeps no attempts, and a killed one loses its jobs for hours or half a minute. */
+async function peer(name: 'graphile-worker' | 'bullmq'): Promise<number> {
+  return inDatabase(`peer_${name.replace('-', '_')}`, async (database) => {
+    const jobs = Math.max(1000, Math.round(count / (name === 'bullmq' ? 8 : 2)))
+    const { connectionString } = database.pool.options
+    const child: ChildProcess = fork(path.join(import.meta.dirname, `peers/sender-${name}.mjs`), {
+      env: { PATH: process.env.PATH, DATABASE_URL: connectionString, RECEIVER_URL: url, COUNT: String(jobs) },
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    })
+    const late = setTimeout(() => child.kill('SIGKILL'), 60_000)
+    try {
+      const [message] = (await Promise.race([once(child, 'message'), once(child, 'exit')])) as [{ perSecond?: number }]
+      return message?.perSecond ?? Number.NaN
+    } finally {
+      clearTimeout(late)
+      child.kill()
+    }
+  })
 }
 
 /** 64 at once, like the engine. */
-async function bare({ url, count }: Run): Promise<number> {
+async function bare(): Promise<number> {
   const agent = new Agent()
   const { origin } = new URL(url)
   const keys = [readSigningSecret(newSigningSecret())]
@@ -133,3 +219,140 @@ async function bare({ url, count }: Run): Promise<number> {
   await agent.close()
   return rate
 }
+
+/** Events at a steady rate, whatever comes back; from the answered commit to the receiver, in milliseconds by target. */
+async function steady(
+  database: Database,
+  planted: Planted,
+  targets: readonly (readonly PlantedTarget[])[],
+  perSecond: number,
+): Promise<ReadonlyMap<string, number[]>> {
+  const { pool } = database
+  receiver.send('keep')
+  await once(receiver, 'message')
+  const committed = new Map<string, number>()
+  await keepRate(
+    async (index) => {
+      const fan = targets[index % targets.length] ?? []
+      const ids = await plantDeliveries(pool, planted, fan)
+      const at = performance.timeOrigin + performance.now()
+      for (const id of ids) committed.set(id, at)
+      await wakeWorkers(pool)
+    },
+    { perSecond, seconds },
+  )
+  await new Promise((resolve) => setTimeout(resolve, 1500))
+  receiver.send('tell')
+  const [arrivals] = (await once(receiver, 'message')) as [Arrival[]]
+  const first = new Map<string, number>()
+  for (const { id, at } of arrivals) if (!first.has(id)) first.set(id, at)
+  const { rows } = await pool.query<{ id: string; webhook_id: string }>('select id, webhook_id from deliveries')
+  const took = new Map<string, number[]>()
+  for (const { id, webhook_id } of rows) {
+    const [from, to] = [committed.get(id), first.get(id)]
+    if (from === undefined) continue
+    const list = took.get(webhook_id) ?? []
+    list.push(to === undefined ? Number.POSITIVE_INFINITY : Math.max(0, to - from))
+    took.set(webhook_id, list)
+  }
+  return took
+}
+
+function shown(name: string, values: readonly number[]) {
+  const { count: n, p50, p99, max } = percentiles(values)
+  return { '': name, deliveries: n, 'p50 ms': p50.toFixed(1), 'p99 ms': p99.toFixed(1), 'max ms': max.toFixed(1) }
+}
+
+async function latency(): Promise<void> {
+  await inDatabase('latency', async (database, planted) => {
+    const targets = await webhooksTo(database, planted, Array<string>(50).fill(url))
+    const fans = Array.from({ length: 10 }, (_, n) => targets.slice(n * 5, n * 5 + 5))
+    const engine = startEngine(database)
+    const took = await steady(database, planted, fans, 200)
+    await engine.stop()
+    console.log('\nFrom the answered commit to the receiver: 200 events a second to 5 targets each')
+    console.table([shown('engine', [...took.values()].flat())])
+  })
+}
+
+/** The same load on 198 good targets, alone and beside a dead and a slow one that get as much as they do. */
+async function noise(): Promise<void> {
+  const run = (name: string, others: readonly string[]) =>
+    inDatabase(name, async (database, planted) => {
+      const good = await webhooksTo(database, planted, Array<string>(198).fill(url))
+      const bad = await webhooksTo(database, planted, others)
+      const fans = good.map((target, index) => {
+        const noisy = bad[index % Math.max(1, bad.length)]
+        return noisy ? [target, noisy] : [target]
+      })
+      const engine = startEngine(database)
+      const took = await steady(database, planted, fans, 150)
+      await engine.stop()
+      return good.flatMap(({ id }) => took.get(id) ?? [])
+    })
+  const alone = await run('noise_none', [url, url])
+  const beside = await run('noise_some', ['http://127.0.0.1:1/', `${url}slow`])
+  const again = await run('noise_none_again', [url, url])
+  const [before, during, after] = [alone, beside, again].map((values) => percentiles(values).p99)
+  console.log('\n198 good targets at 150 a second; two more share as much: first good ones, then one dead and one of 30 s')
+  console.table([
+    shown('all good', alone),
+    shown('one dead, one slow', beside),
+    shown('all good, again', again),
+  ])
+  const moved = ((during ?? 0) / (((before ?? 0) + (after ?? 0)) / 2) - 1) * 100
+  console.log(`p99 of the good ones moved by ${moved.toFixed(0)} %`)
+}
+
+/** Claims of 64 when few and when very many wait, over as many targets. */
+async function depth(): Promise<void> {
+  await inDatabase('depth', async (database, planted) => {
+    const client = new pg.Client({ connectionString: database.pool.options.connectionString })
+    await client.connect()
+    try {
+      const targets: PlantedTarget[] = []
+      for (let n = 0; n < 200; n++) targets.push(await plantWebhook(database.pool, planted))
+      const rows: object[] = []
+      let there = 0
+      for (const waiting of [1000, 10_000, 100_000, Number(given.waiting)]) {
+        const sessions = Math.ceil((waiting - there) / targets.length)
+        if (sessions > 0) {
+          // Without triggers and foreign keys: only the queue is wanted.
+          await client.query('set session_replication_role = replica')
+          await plantDeliveries(client as never, planted, targets, sessions)
+          await client.query('set session_replication_role = default')
+          await client.query('vacuum analyze deliveries')
+          there += sessions * targets.length
+        }
+        const times: number[] = []
+        for (let n = 0; n < 40; n++) {
+          const start = performance.now()
+          await claimDeliveries(client as never, {
+            kinds: ['webhook', 'connection'],
+            workerId: randomUUID(),
+            limit: 64,
+            room: new Map(),
+            share: 16,
+            token: randomUUID(),
+            leaseMs: 60_000,
+          })
+          times.push(performance.now() - start)
+          await client.query('delete from delivery_leases')
+        }
+        // The first ones plan the statement.
+        rows.push({ ...shown('', times.slice(10)), '': `${there} waiting`, deliveries: 64 })
+      }
+      console.log('\nA claim of 64 deliveries from 200 targets')
+      console.table(rows)
+      const { rows: plan } = await client.query<{ 'QUERY PLAN': string }>(`
+        explain (analyze, buffers, costs off, summary off)
+        select d.id from deliveries d
+         where coalesce(d.webhook_id, d.connection_id) = '${targets[0]?.id}' and d.due_at <= now()
+         order by d.due_at limit 8`)
+      console.log(plan.map((line) => `  ${line['QUERY PLAN']}`).join('\n'))
+    } finally {
+      await client.end()
+    }
+  })
+}
+
