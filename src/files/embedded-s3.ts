@@ -5,7 +5,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdir } from 'node:fs/promises'
+import { mkdir, rm } from 'node:fs/promises'
 import { createServer, type IncomingHttpHeaders, type RequestListener } from 'node:http'
 import { createRequire } from 'node:module'
 import type { AddressInfo } from 'node:net'
@@ -43,6 +43,7 @@ export async function startEmbeddedS3({ folder, port, bucket = 'sluice' }: Embed
   // Its logger would catch this process's uncaught exceptions.
   app.logger.exceptions.unhandle()
   app.middleware.unshift(refuseUnsigned)
+  app.store.deleteObject = (bucket, key) => removeFiles(app.store, bucket, key)
   await app.store.putBucket(bucket)
   const server = createServer(app.callback())
   try {
@@ -76,9 +77,15 @@ export async function startEmbeddedS3({ folder, port, bucket = 'sluice' }: Embed
 /** The parts of `@20minutes/s3rver` (CommonJS, without types) that are used: a Koa application. */
 interface S3Application {
   readonly middleware: ((context: KoaContext, next: () => Promise<void>) => Promise<void>)[]
-  readonly store: { putBucket(name: string): Promise<unknown> }
+  readonly store: Store
   readonly logger: { readonly exceptions: { unhandle(): void }; close(): void }
   callback(): RequestListener
+}
+
+interface Store {
+  putBucket(name: string): Promise<unknown>
+  deleteObject(bucket: string, key: string): Promise<void>
+  getResourcePath(bucket: string, key: string, resource: string): string
 }
 
 interface KoaContext {
@@ -86,6 +93,7 @@ interface KoaContext {
   readonly query: Readonly<Record<string, unknown>>
   status: number
   body: unknown
+  set(header: string, value: string): void
 }
 
 interface Accounts {
@@ -100,8 +108,18 @@ function load() {
   return { S3rver, accounts }
 }
 
+/**
+ * Its own way also removes a folder that was just found empty, and with it whatever came there meanwhile. Here folders
+ * stay.
+ */
+async function removeFiles(store: Store, bucket: string, key: string): Promise<void> {
+  const resources = ['object', 'object.md5', 'metadata.json']
+  await Promise.all(resources.map((resource) => rm(store.getResourcePath(bucket, key, resource), { force: true })))
+}
+
 /** Whatever is signed is then checked by the server itself. */
 async function refuseUnsigned(context: KoaContext, next: () => Promise<void>): Promise<void> {
+  context.set('x-content-type-options', 'nosniff')
   const signed = 'authorization' in context.headers || 'X-Amz-Signature' in context.query
   if (signed) return next()
   context.status = 403

@@ -202,7 +202,7 @@ async function receive(call: RestCall, parts: FileParts): Promise<FileState> {
         const { team = null, flow = null } = fields
         receiveUpload(
           parts,
-          { team, flow, session_id, name: filename ?? '', type: type ?? null, stream },
+          { team, flow, session_id, name: filename ?? '', type: saidType(type), stream },
           principal,
         ).then(resolve, reject)
       })
@@ -228,6 +228,11 @@ async function receive(call: RestCall, parts: FileParts): Promise<FileState> {
     await drained(request)
     throw error
   }
+}
+
+/** `text/plain` is also what a part has that says nothing (RFC 7578, section 4.4). */
+function saidType(type: string | undefined): string | null {
+  return !type || type === 'text/plain' ? null : type
 }
 
 function parserFor(request: IncomingMessage) {
