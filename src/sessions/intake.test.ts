@@ -1,6 +1,12 @@
 import { randomUUID } from 'node:crypto'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { aSession, basic, buildWorld, type World } from '../../test/ground/world.ts'
+import { silentLog } from '../log.ts'
+import { storeSchemaFolder } from './payload-schemas.ts'
+import { createSchemaChecker } from './schema-checker.ts'
 
 let world: World
 let editor: string
@@ -174,6 +180,37 @@ describe('which schema counts', () => {
       { variables: { object: { team_id: world.camden.id, url, name, version, document } }, authorization: editor },
     )
     expect(table.errors?.[0]?.extensions.code).toBe(code)
+  })
+
+  it('schemas of a folder are stored for every team, once; a file that cannot be used is named', async () => {
+    const folder = await mkdtemp(path.join(tmpdir(), 'sluice-test-schemas-'))
+    const url = newUrl()
+    await writeFile(
+      path.join(folder, 'named.json'),
+      JSON.stringify({ $id: url, title: 'Named', version: '3', ...named }),
+    )
+    const checker = createSchemaChecker()
+    const parts = { database: world.database, checker, log: silentLog }
+    try {
+      const rows = async () =>
+        (
+          await world.database.pool.query('select team_id, name, version, xmin from payload_schemas where url = $1', [
+            url,
+          ])
+        ).rows
+      await storeSchemaFolder(folder, parts)
+      const stored = await rows()
+      expect(stored).toEqual([{ team_id: null, name: 'Named', version: '3', xmin: expect.anything() }])
+      await storeSchemaFolder(folder, parts)
+      expect(await rows()).toEqual(stored)
+      await require_(url)
+      expect(await submit({ data: {} })).toMatchObject({ status: 'invalid' })
+      await writeFile(path.join(folder, 'wrong.json'), JSON.stringify({ $id: newUrl(), type: 'nothing' }))
+      await expect(storeSchemaFolder(folder, parts)).rejects.toThrow(/wrong\.json .*must be one of/)
+    } finally {
+      await checker.close()
+      await rm(folder, { recursive: true })
+    }
   })
 
   it("another team's schema is neither replaced nor seen", async () => {
