@@ -410,7 +410,9 @@ describe('POST /v1/sessions/{session_id}/files', () => {
     const request = httpRequest(filesAt(session), { method: 'POST', headers })
     const broken = once(request, 'error').catch(() => undefined)
     request.write(Buffer.concat([Buffer.from(start), pdf]))
-    await until(async () => (await pool().query('select 1 from file_uploads where session_id = $1', [session])).rows.length === 1)
+    await until(
+      async () => (await pool().query('select 1 from file_uploads where session_id = $1', [session])).rows.length === 1,
+    )
     request.destroy(new Error('the client went away'))
     await broken
     await until(async () => {

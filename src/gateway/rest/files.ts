@@ -196,9 +196,11 @@ async function receive(call: RestCall, parts: FileParts): Promise<FileState> {
       form.on('file', (_field, stream, filename, _encoding, type) => {
         if (file) {
           others++
-          return void stream.resume()
+          return void stream.on('error', () => undefined).resume()
         }
         file = stream
+        // Whoever reads it is told by reading; where nobody does yet, its failure must not end the process.
+        stream.on('error', () => undefined)
         const { team = null, flow = null } = fields
         receiveUpload(
           parts,
@@ -206,11 +208,11 @@ async function receive(call: RestCall, parts: FileParts): Promise<FileState> {
           principal,
         ).then(resolve, reject)
       })
-      form.once('error', failed)
+      form.on('error', failed)
       form.once('finish', () => {
         if (!file) failed(new SluiceError('BAD_REQUEST', 'The form has no file. Send it as a part with a filename.'))
       })
-      request.once('error', failed)
+      request.on('error', failed)
       request.once('close', () => {
         if (!request.complete) failed(new SluiceError('BAD_REQUEST', 'The upload ended before its file did.'))
       })
