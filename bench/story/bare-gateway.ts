@@ -66,7 +66,7 @@ process.on('disconnect', () => process.exit())
 process.on('SIGTERM', () => process.exit())
 
 async function accept(session: Submitted, client: pg.Pool | pg.PoolClient): Promise<Row> {
-  await client.query({ ...find, values: [session.team, session.flow] })
+  await client.query({ ...find, values: [session.team, session.flow, null] })
   const data = JSON.stringify(session.data)
   const values = [...insert.values]
   values[places.id] = session.id
