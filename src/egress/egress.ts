@@ -122,6 +122,8 @@ const maxHeadBytes = 16 * 1024
 /** Below the 5 s after which Node and many servers close an idle connection, so that a call seldom meets a closing one. */
 const keepAliveMs = 4000
 const mebibyte = 1024 * 1024
+/** URLs that a process remembers the meaning of. */
+const mostTargets = 1000
 /** Interim answers (1xx) before the real one. One or two are usual; a flood of them is work for nothing. */
 const mostInterims = 16
 
@@ -170,6 +172,7 @@ export function createEgress({
     secureContext: tls.createSecureContext(ca === undefined ? {} : { ca: [...tls.getCACertificates('default'), ca] }),
     proxy: proxy === undefined ? undefined : readProxy(proxy, { resolves: proxyResolves }),
   }
+  const targetOf = createTargetReader()
   /** How each open connection came to be, and whether a call has used it. */
   const connections = new WeakMap<object, { readonly dialled: Dialled; isNew: boolean }>()
   const agent = new Agent({
@@ -209,15 +212,16 @@ export function createEgress({
 
   return {
     async request(request) {
-      const url = checkedUrl(request)
+      const target = targetOf(String(request.url))
+      checkHost(target, request.allowedHosts)
       const method = (request.method ?? 'GET').toUpperCase()
       if (!methods.has(method)) throw new EgressError('blocked', `The method ${method} cannot be used.`)
-      const call = new Call(request, url)
+      const call = new Call(request, target.hostname)
       try {
         agent.dispatch(
           {
-            origin: url.origin,
-            path: `${url.pathname}${url.search}`,
+            origin: target.origin,
+            path: target.path,
             method: method as Dispatcher.HttpMethod,
             headers: outgoingHeaders(request.headers),
             body: request.body ?? null,
@@ -283,10 +287,13 @@ class Call {
   #size = 0
   #interims = 0
 
-  constructor({ timeoutMs = 20_000, maxResponseBytes = mebibyte, overflow = 'fail', signal }: EgressRequest, url: URL) {
+  constructor(
+    { timeoutMs = 20_000, maxResponseBytes = mebibyte, overflow = 'fail', signal }: EgressRequest,
+    hostname: string,
+  ) {
     this.#limit = maxResponseBytes
     this.#truncate = overflow === 'truncate'
-    this.#hostname = url.hostname
+    this.#hostname = hostname
     this.#signal = signal
     this.#timeout = setTimeout(() => this.fail(this.#late(timeoutMs)), timeoutMs)
     signal?.addEventListener('abort', this.#onAbort)
@@ -426,17 +433,42 @@ class Call {
   }
 }
 
-function checkedUrl({ url: given, allowedHosts }: EgressRequest): URL {
-  const url = readUrl(given)
-  const port = url.port || (url.protocol === 'https:' ? '443' : '80')
-  const isNamed = (allowed: string) => allowed === url.host || allowed === `${url.hostname}:${port}`
-  if (allowedHosts && !allowedHosts.some((host) => isNamed(host.toLowerCase()))) {
-    throw new EgressError(
-      'blocked',
-      `${url.host} is not among the hosts that may be called (${allowedHosts.join(', ') || 'none'}).`,
-    )
+interface Target {
+  readonly origin: string
+  /** With the query. */
+  readonly path: string
+  /** With the port, if it is not the protocol's own. */
+  readonly host: string
+  readonly hostname: string
+  /** With the port in any case. */
+  readonly authority: string
+}
+
+/** Remembers what URLs mean: reading one anew costs as much as the rest of the guard, and the same few are called again and again. */
+function createTargetReader(): (text: string) => Target {
+  const known = new Map<string, Target>()
+  return (text) => {
+    const seen = known.get(text)
+    if (seen) return seen
+    const url = readUrl(text)
+    const { origin, host, hostname } = url
+    const authority = `${hostname}:${destinationOf(url).port}`
+    const target = { origin, path: `${url.pathname}${url.search}`, host, hostname, authority }
+    known.set(text, target)
+    const [oldest] = known.size > mostTargets ? known.keys() : []
+    if (oldest !== undefined) known.delete(oldest)
+    return target
   }
-  return url
+}
+
+function checkHost({ host, authority }: Target, allowedHosts: readonly string[] | undefined): void {
+  if (!allowedHosts) return
+  const isNamed = (allowed: string) => allowed === host || allowed === authority
+  if (allowedHosts.some((allowed) => isNamed(allowed.toLowerCase()))) return
+  throw new EgressError(
+    'blocked',
+    `${host} is not among the hosts that may be called (${allowedHosts.join(', ') || 'none'}).`,
+  )
 }
 
 function outgoingHeaders(given: Readonly<Record<string, string>> = {}): Record<string, string> {
