@@ -71,7 +71,7 @@ function keyOf({ fixed }: Family, { variables, sentVariables }: PlanInput, { pri
     name,
     isConstant(value) ? value : isSingle(value),
   ])
-  return JSON.stringify([values, forms])
+  return JSON.stringify([values, forms, principal.teamId === null])
 }
 
 /** What shapes the text by itself. */
@@ -108,7 +108,7 @@ function contextWithSlots(context: SelectContext): SelectContext {
     variables,
     kind: slot((source) => source.principal.kind),
     id: slot((source) => source.principal.id),
-    teamId: slot((source) => source.principal.teamId),
+    teamId: principal.teamId === null ? null : slot((source) => source.principal.teamId),
     integrationId: slot((source) => source.principal.integrationId),
   }
   return {
