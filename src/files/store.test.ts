@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { Client } from 'minio'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type TestStorage, testStorage } from '../../test/ground/storage.ts'
@@ -32,6 +34,60 @@ describe('a file store', () => {
     const parts = Array.from({ length: 300 }, (_, index) => Buffer.alloc(10_000, index))
     await storage.files.put('streamed', Readable.from(parts))
     expect((await buffer(await storage.files.get('streamed'))).equals(Buffer.concat(parts))).toBe(true)
+  })
+
+  test('holds no more than two parts of a long stream in memory', async () => {
+    const piece = Buffer.alloc(64 * 1024, 'x')
+    const pieces = (60 * 1024 * 1024) / piece.length
+    setFlagsFromString('--expose-gc')
+    const collectGarbage = runInNewContext('gc') as () => void
+    collectGarbage()
+    let most = 0
+    const before = process.memoryUsage().arrayBuffers
+    async function* long() {
+      for (let index = 0; index < pieces; index++) {
+        if (index % 80 === 0) {
+          collectGarbage()
+          most = Math.max(most, process.memoryUsage().arrayBuffers - before)
+        }
+        yield Buffer.from(piece)
+      }
+    }
+    await storage.files.put('long', long())
+    expect((await storage.files.stat('long'))?.size).toBe(pieces * piece.length)
+    expect(most / 1024 / 1024).toBeLessThan(25)
+    await storage.files.remove('long')
+  })
+
+  test('keeps nothing of a stream that fails, before or after its first part', async () => {
+    for (const bytes of [100, 12_000_000]) {
+      async function* failing() {
+        for (let sent = 0; sent < bytes; sent += 100_000) yield Buffer.alloc(Math.min(bytes, 100_000))
+        throw new Error('the client went away')
+      }
+      await expect(storage.files.put('broken', failing())).rejects.toThrow('the client went away')
+      expect(await storage.files.stat('broken')).toBeUndefined()
+    }
+  })
+
+  test('copies with another type and name, lists and removes what is under a prefix', async () => {
+    await storage.files.put('t/f/s/incoming/1', content, { contentType: 'text/html' })
+    await storage.files.copy('t/f/s/incoming/1', 't/f/s/1-é.pdf', {
+      contentType: 'application/pdf',
+      downloadAs: 'é.pdf',
+    })
+    const response = await fetch(await storage.files.presignedGet('t/f/s/1-é.pdf', 60))
+    expect(response.headers.get('content-type')).toBe('application/pdf')
+    expect(response.headers.get('content-disposition')).toBe(`attachment; filename=_.pdf; filename*=UTF-8''%C3%A9.pdf`)
+    await storage.files.put('t/f/s2/1', content)
+    expect((await Array.fromAsync(storage.files.list('t/f/s/'))).map(({ key, size }) => [key, size])).toEqual([
+      ['t/f/s/1-é.pdf', content.length],
+      ['t/f/s/incoming/1', content.length],
+    ])
+    expect(await storage.files.removeUnder('t/f/s/')).toBe(2)
+    expect(await storage.files.stat('t/f/s2/1')).toBeDefined()
+    await expect(storage.files.removeUnder('t/f/s')).rejects.toMatchObject({ code: 'BAD_REQUEST' })
+    await expect(storage.files.copy('nothing/here', 'a', {})).rejects.toMatchObject({ code: 'NOT_FOUND' })
   })
 
   test('knows nothing of a removed file, and removes it twice without complaint', async () => {
