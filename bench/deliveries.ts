@@ -294,12 +294,10 @@ async function noise(): Promise<void> {
   const beside = await run('noise_some', ['http://127.0.0.1:1/', `${url}slow`])
   const again = await run('noise_none_again', [url, url])
   const [before, during, after] = [alone, beside, again].map((values) => percentiles(values).p99)
-  console.log('\n198 good targets at 150 a second; two more share as much: first good ones, then one dead and one of 30 s')
-  console.table([
-    shown('all good', alone),
-    shown('one dead, one slow', beside),
-    shown('all good, again', again),
-  ])
+  console.log(
+    '\n198 good targets at 150 a second; two more share as much: first good ones, then one dead and one of 30 s',
+  )
+  console.table([shown('all good', alone), shown('one dead, one slow', beside), shown('all good, again', again)])
   const moved = ((during ?? 0) / (((before ?? 0) + (after ?? 0)) / 2) - 1) * 100
   console.log(`p99 of the good ones moved by ${moved.toFixed(0)} %`)
 }
@@ -355,4 +353,3 @@ async function depth(): Promise<void> {
     }
   })
 }
-

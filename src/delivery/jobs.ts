@@ -3,6 +3,7 @@ import type pg from 'pg'
 import type { Log } from '../log.ts'
 import { pruneAttempts } from './prune-attempts.ts'
 import { createChangeLogPruner } from './prune-change-log.ts'
+import { pruneLeases } from './renew.ts'
 
 /** A job that one worker of an installation runs at its time. */
 export interface Schedule {
@@ -29,6 +30,14 @@ export function deliverySchedules({ pool, log }: { readonly pool: pg.Pool; reado
       async run() {
         const removed = await changeLog.prune()
         if (removed > 0) log.debug({ removed }, 'pruned the change log')
+      },
+    },
+    {
+      name: 'prune_leases',
+      cron: '*/5 * * * *',
+      async run() {
+        const removed = await pruneLeases(pool)
+        if (removed > 0) log.debug({ removed }, 'pruned leases of deliveries that are no more')
       },
     },
     {

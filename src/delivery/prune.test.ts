@@ -1,8 +1,10 @@
+import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type TestDatabase, testDatabase } from '../../test/ground/database.ts'
 import { plantDeliveries, plantTeam, plantWebhook, until } from './deliveries.fixture.ts'
 import { firstIdOf, pruneAttempts } from './prune-attempts.ts'
 import { createChangeLogPruner } from './prune-change-log.ts'
+import { pruneLeases } from './renew.ts'
 
 let ground: TestDatabase
 beforeAll(async () => {
@@ -77,4 +79,19 @@ test('old attempts of succeeded deliveries go; those of others, and new ones, st
   expect(await pruneAttempts(pool, { olderThanMs: 30 * day, batch: 7 })).toBe(25)
   expect(await count('delivery_attempts')).toBe(35)
   expect(await pruneAttempts(pool, { olderThanMs: 30 * day, batch: 7 })).toBe(0)
+})
+
+test('leases of deliveries that are final or gone are removed, those that another worker may take over stay', async () => {
+  const { pool } = ground.database
+  const ids = Array.from({ length: 3 }, () => randomUUID())
+  await pool.query(
+    `insert into delivery_leases (delivery_id, target_id, worker_id, token, attempt, leased_until)
+     select coalesce((select id from deliveries where due_at is not null limit 1), $1::uuid), $1, $1, $1, 1, now() - interval '1 hour'
+     union all values ($2::uuid, $2::uuid, $2::uuid, $2::uuid, 1, now() - interval '1 hour'),
+                      ($3::uuid, $3::uuid, $3::uuid, $3::uuid, 1, now())`,
+    ids,
+  )
+  const unfinished = (await pool.query('select 1 from deliveries where due_at is not null')).rowCount ?? 0
+  expect(await pruneLeases(pool)).toBe(unfinished > 0 ? 1 : 2)
+  expect(await pruneLeases(pool)).toBe(0)
 })

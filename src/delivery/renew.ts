@@ -66,6 +66,20 @@ export async function releaseLeases(
   })
 }
 
+/**
+ * Leases that ran out long ago and that no claim takes over, because their
+ * delivery is final by now (cancelled while its worker died) or was deleted.
+ *
+ * @returns how many there were.
+ */
+export async function pruneLeases(pool: pg.Pool): Promise<number> {
+  const { rowCount } = await pool.query(`
+    delete from delivery_leases held
+     where held.leased_until < now() - interval '1 minute'
+       and not exists (select from deliveries d where d.id = held.delivery_id and d.due_at is not null)`)
+  return rowCount ?? 0
+}
+
 function columnsOf(leases: readonly Lease[]): [string[], string[]] {
   return [leases.map((lease) => lease.delivery_id), leases.map((lease) => lease.lease_token)]
 }

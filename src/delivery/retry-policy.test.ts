@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { retryBySchedule, standardDelaysMs } from './retry-policy.ts'
+import { pauseWhenAsked, retryBySchedule, standardDelaysMs } from './retry-policy.ts'
 
 const now = new Date('2026-11-21T10:00:00Z')
 const day = 86_400_000
@@ -50,4 +50,11 @@ test('what is gone or final is not retried', () => {
   const policy = retryBySchedule()
   expect(policy({ attempt: 1, now, report: { ...failed, gone: true } })).toBeNull()
   expect(policy({ attempt: 1, now, report: { ...failed, final: true } })).toBeNull()
+})
+
+test('a whole target is left alone after 429, and after 503 that says for how long, within bounds', () => {
+  const pause = pauseWhenAsked({ leastMs: 5000, mostMs: 60_000 })
+  const failed = (status_code: number, retryAfterMs?: number) => pause({ outcome: 'failed', status_code, retryAfterMs })
+  expect([failed(429), failed(429, 10_000), failed(429, 1e9), failed(503, 1)]).toEqual([5000, 10_000, 60_000, 5000])
+  expect([failed(503), failed(500, 10_000), pause({ outcome: 'succeeded' })]).toEqual([undefined, undefined, undefined])
 })
