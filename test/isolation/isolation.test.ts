@@ -14,7 +14,7 @@ import { readModel } from '../../src/tables/model.ts'
 import { roleView } from '../../src/tables/role-view.ts'
 import { basic, buildWorld, type World } from '../ground/world.ts'
 import { type RandomOperation, randomOperation } from '../tables/documents.ts'
-import { type Owner, type Planted, plant } from './planted.ts'
+import { type Owner, type Planted, plant, randomFrom } from './planted.ts'
 
 const seed = Number(process.env.ISOLATION_SEED ?? 20_261_122)
 const operationsPerPrincipal = Number(process.env.ISOLATION_OPERATIONS ?? 25)
@@ -278,13 +278,4 @@ async function opened(): Promise<Set<string>> {
       where g.revoked_at is null and g.expires_at > now() and s.status = 'submitted'`,
   )
   return new Set(rows.map(({ key }) => key))
-}
-
-/** A linear congruential generator: the same rows for the same seed. */
-function randomFrom(start: number): (below: number) => number {
-  let state = start
-  return (below) => {
-    state = (state * 1_103_515_245 + 12_345) % 2 ** 31
-    return Math.floor((state / 2 ** 31) * below)
-  }
 }

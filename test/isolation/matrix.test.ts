@@ -8,7 +8,7 @@ import { readModel, type Table } from '../../src/tables/model.ts'
 import type { Row } from '../../src/tables/predicate-memory.ts'
 import { basic, buildWorld, type GraphQLAnswer, type World } from '../ground/world.ts'
 import { actions, type Reads, type TableLine, tables, type Writes } from './matrix.ts'
-import { type Owner, type Planted, plant } from './planted.ts'
+import { type Owner, type Planted, plant, randomFrom } from './planted.ts'
 
 type Known = Exclude<Role, 'anonymous'>
 const known = roles.filter((role): role is Known => role !== 'anonymous')
@@ -37,7 +37,7 @@ beforeAll(async () => {
       { id: b.id, team: id },
     ]),
     count: 8,
-    random: (below) => Math.floor(Math.random() * below),
+    random: randomFrom(20_261_122),
   })
   await world.database.pool.query(
     `insert into session_grants (session_id, integration_id, team_id, expires_at)

@@ -158,6 +158,9 @@ export async function plant(database: Database, options: PlantOptions): Promise<
         return oneTarget()
       case 'operational_events':
         return number % 2 === 0 ? { connection_id: null } : { webhook_id: null }
+      case 'team_members':
+        // An editor sees to editors and viewers, not to a team's administrators.
+        return { role: number % 2 === 0 ? 'editor' : 'viewer' }
       case 'users':
         return { is_admin: false, disabled_at: null }
       case 'audit_entries':
@@ -223,5 +226,14 @@ function join(owner: Owner, parent: Owner | undefined): Owner {
     team: owner.team,
     integration: owner.integration ?? parent?.integration ?? null,
     session: owner.session ?? parent?.session ?? null,
+  }
+}
+
+/** A linear congruential generator: the same rows for the same seed. */
+export function randomFrom(start: number): (below: number) => number {
+  let state = start
+  return (below) => {
+    state = (state * 1_103_515_245 + 12_345) % 2 ** 31
+    return Math.floor((state / 2 ** 31) * below)
   }
 }
