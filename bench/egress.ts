@@ -2,7 +2,7 @@
  * What the guard costs: signed-size POSTs through `egress/` beside the same through
  * a bare undici agent, to a receiver on loopback in another process, in turns.
  *
- *   npm run bench -- egress [--count 40000] [--rounds 5]
+ *   npm run bench -- egress [--count 5000] [--rounds 20]
  *
  * What the figure is not: there is no TLS and no distance. Both only make the
  * guard's share smaller.
@@ -31,7 +31,7 @@ async function receive(): Promise<void> {
 
 async function measure(): Promise<void> {
   const { values } = parseArgs({
-    options: { count: { type: 'string', default: '40000' }, rounds: { type: 'string', default: '5' } },
+    options: { count: { type: 'string', default: '5000' }, rounds: { type: 'string', default: '20' } },
   })
   const count = Number(values.count)
   await using stack = new AsyncDisposableStack()

@@ -182,6 +182,7 @@ test.each([
   'proxy.example:3128',
   'socks5://proxy.example',
   'http://proxy.example/path',
+  'http://u:geheim%zz@proxy.example',
   'http://u:geheim@proxy.example?x',
 ])('%s is no proxy, and the message keeps its password', (text) => {
   expect(() => readProxy(text)).toThrow('EGRESS_PROXY')

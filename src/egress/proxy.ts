@@ -22,12 +22,22 @@ export interface ForwardProxy {
 /** @throws SluiceError CONFIGURATION; its message does not repeat the password. */
 export function readProxy(text: string, { resolves = false } = {}): ForwardProxy {
   const url = URL.parse(text)
-  if (!url || !/^https?:$/.test(url.protocol) || (url.pathname !== '/' && url.pathname !== '') || url.search) {
+  const credentials = url && credentialsOf(url)
+  const hasPath = url?.pathname !== '/' || url.search !== ''
+  if (!url || credentials === undefined || hasPath || !/^https?:$/.test(url.protocol)) {
     throw new SluiceError('CONFIGURATION', 'EGRESS_PROXY must look like http://user:password@proxy.example:3128.')
   }
-  const credentials = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`
   const authorization = url.username ? `Basic ${Buffer.from(credentials).toString('base64')}` : undefined
   return { url, authorization, resolves }
+}
+
+/** Undefined when they are not encoded as a URL wants them. */
+function credentialsOf({ username, password }: URL): string | undefined {
+  try {
+    return `${decodeURIComponent(username)}:${decodeURIComponent(password)}`
+  } catch {
+    return undefined
+  }
 }
 
 export interface TunnelRequest {
