@@ -24,7 +24,7 @@ export function readProxy(text: string, { resolves = false } = {}): ForwardProxy
   const url = URL.parse(text)
   const credentials = url && credentialsOf(url)
   const hasPath = url?.pathname !== '/' || url.search !== ''
-  if (!url || credentials === undefined || hasPath || !/^https?:$/.test(url.protocol)) {
+  if (!url || !credentials || hasPath || !/^https?:$/.test(url.protocol)) {
     throw new SluiceError('CONFIGURATION', 'EGRESS_PROXY must look like http://user:password@proxy.example:3128.')
   }
   const authorization = url.username ? `Basic ${Buffer.from(credentials).toString('base64')}` : undefined
