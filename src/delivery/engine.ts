@@ -26,7 +26,7 @@ export interface DeliveryEngineOptions {
   readonly log: Log
   /** @default the schedule of Standard Webhooks, with jitter */
   readonly retryPolicy?: RetryPolicy
-  /** Attempts that run at once; one that takes longer than a second no longer counts, up to four times as many. @default 64 */
+  /** Attempts that run at once; one that takes longer than a second no longer counts, up to twelve times as many in hand. @default 64 */
   readonly concurrency?: number
   /** After a process dies its deliveries are taken over when this has passed. @default 15000 */
   readonly leaseMs?: number
