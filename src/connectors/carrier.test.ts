@@ -202,7 +202,7 @@ describe('a status', () => {
     [`return 'The office is closed.'`, 'The office is closed.'],
     [`return ''`, 'The connector reported a failure.'],
     [`throw new Error('no luck')`, 'no luck'],
-    [`return undefined`, 'The connector returned undefined. It must return "success", "failed" or a message in words.'],
+    [`return undefined`, 'The connector returned nothing. It must return "success", "failed", a message in words, or {returnCode, message}.'],
     [`null.x`, "TypeError: Cannot read properties of null (reading 'x')"],
   ])('%s is a failure, to be tried again', async (body, message) => {
     const connection = await connected(`export default () => { ${body} }`)

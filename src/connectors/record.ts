@@ -5,7 +5,7 @@ import type { StateChange } from './settings.ts'
 export interface RunLine {
   /** ISO 8601. */
   readonly at: string
-  readonly level: 'info' | 'warn' | 'error'
+  readonly level: 'debug' | 'info' | 'warn' | 'error'
   readonly message: string
 }
 

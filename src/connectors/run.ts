@@ -19,6 +19,7 @@ import { createScrubber } from './scrub.ts'
 import type { Consumer } from './sdk.ts'
 import { changedState, completeSettings, completeState } from './settings.ts'
 import type { Turns } from './turns.ts'
+import { verdictOf } from './verdict.ts'
 
 export interface RunParts {
   readonly database: Database
@@ -37,7 +38,7 @@ export interface RunParts {
 
 export interface RunResult {
   readonly succeeded: boolean
-  /** One sentence, secrets taken out; null for a success. */
+  /** One sentence, secrets taken out; null for a success that has nothing to say. */
   readonly message: string | null
   /** Trying again cannot help. */
   readonly final: boolean
@@ -243,10 +244,8 @@ function refusal({ connection, connector, accepted }: Retrieval): RunResult {
 function judged(outcome: RunOutcome, scrub: (text: string) => string): RunResult {
   if (!outcome.ok) return failed(scrub(outcome.message), outcome.failure)
   if (isTooLarge(outcome.state)) return failed(`The connector's state is larger than ${maxStateBytes} bytes.`)
-  if (outcome.status === 'success') return { succeeded: true, message: null, final: false, failure: undefined }
-  const said = typeof outcome.status === 'string' ? outcome.status.trim() : ''
-  if (said === 'failed' || said === '') return failed('The connector reported a failure.')
-  return failed(scrub(said).slice(0, 4000))
+  const { message, ...verdict } = verdictOf(outcome.value)
+  return { ...verdict, message: message === null ? null : scrub(message).slice(0, 4000), failure: undefined }
 }
 
 function isTooLarge(state: unknown): boolean {

@@ -93,7 +93,7 @@ interface Call {
 }
 
 let token = ''
-let consume: ((context: unknown) => unknown) | undefined
+let functions: Record<string, ((...parameters: unknown[]) => unknown) | undefined> = create(null)
 /** The run under way, 0 if none: one at a time. */
 let current = 0
 let logLines = 0
@@ -146,17 +146,33 @@ async function load(message: LoadMessage): Promise<void> {
   try {
     const address = toAddress(message.bundle)
     close()
-    const { default: connector } = await import(address)
+    const module = await import(address)
     forget(address)
-    const found = typeof connector === 'function' ? connector : connector?.consume
-    if (typeof found !== 'function') {
-      throw new PlainError('Its default export is neither a function nor defineConnector({ consume }).')
-    }
-    consume = typeof connector === 'function' ? found : (context) => apply(found, connector, [context])
-    send({ type: 'ready' })
+    functions = functionsOf(module)
+    send({ type: 'ready', functions: keys(functions), settings: module.default?.settings ?? null })
   } catch (error) {
     send({ type: 'unloadable', message: reasonOf(error) })
   }
+}
+
+/** By name: those of the default export, and exported ones beside it. A function as default export is `consume`. */
+function functionsOf(module: Record<string, unknown>): typeof functions {
+  const found: typeof functions = create(null)
+  const { default: connector } = module
+  for (const name of keys(module)) {
+    const value = module[name]
+    if (typeof value === 'function') found[name === 'default' ? 'consume' : name] = value as () => unknown
+  }
+  if (typeof connector === 'object' && connector !== null) {
+    for (const name of keys(connector)) {
+      const value = (connector as Record<string, unknown>)[name]
+      if (typeof value === 'function') found[name] = (...parameters) => apply(value, connector, parameters)
+    }
+  }
+  if (keys(found).length === 0) {
+    throw new PlainError('Its default export is neither a function nor defineConnector({ consume }).')
+  }
+  return found
 }
 
 /**
@@ -188,7 +204,8 @@ function close(): void {
     (...words: unknown[]) =>
       log(current, level, words)
   const info = write('info')
-  const console = { log: info, info, debug: info, dir: info, trace: info, warn: write('warn'), error: write('error') }
+  const debug = write('debug')
+  const console = { log: info, info, debug, dir: debug, trace: debug, warn: write('warn'), error: write('error') }
   const clear = (id: number) => {
     running[id] = undefined
   }
@@ -233,31 +250,33 @@ function stopTimers(): void {
   running = create(null)
 }
 
-async function start({ run, input, maxLogLines: lines }: RunMessage): Promise<void> {
+async function start({ run, method, parameters, input, maxLogLines: lines }: RunMessage): Promise<void> {
   current = run
   logLines = 0
   maxLogLines = lines
   callCount = 0
   calls = create(null)
   try {
-    const state = input.state as Record<string, unknown>
-    const status = await consume?.({
-      session: input.session,
+    const called = functions[method]
+    if (!called) {
+      current = 0
+      send({ type: 'absent', run })
+      return
+    }
+    const state = (input.state ?? {}) as Record<string, unknown>
+    const context = {
+      ...input,
       event: freeze(input.event),
-      trip: input.trip,
-      config: input.config,
       settings: freeze(input.settings),
       state: guarded(state),
       delivery: freeze(input.delivery),
       ...capabilities(run),
-    })
-    if (run !== current) return
-    if (typeof status !== 'string') {
-      throw new PlainError(
-        `The connector returned ${shown(status)}. It must return "success", "failed" or a message in words.`,
-      )
     }
-    send({ type: 'returned', run, status, state })
+    const given = unpacked(parameters) as unknown[]
+    given[given.length] = context
+    const value = await apply(called, undefined, given)
+    if (run !== current) return
+    send({ type: 'returned', run, value: value === undefined ? null : packed(value), state })
     current = 0
     stopTimers()
   } catch (error) {
@@ -270,6 +289,27 @@ function fail(run: number, message: string): void {
   current = 0
   stopTimers()
   send({ type: 'threw', run, message: slice(message, 0, 4000) })
+}
+
+/** Bytes become `{"$bytes": base64}`. */
+function packed(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value
+  if (isBytes(value)) return { __proto__: null, $bytes: base64(value) }
+  const copy: Record<PropertyKey, unknown> = isArray(value) ? ([] as never) : create(null)
+  for (const key of keys(value)) copy[key] = packed((value as Record<string, unknown>)[key])
+  return copy
+}
+
+/** The opposite. */
+function unpacked(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value
+  const names = keys(value)
+  const encoded = (value as Record<string, unknown>).$bytes
+  if (names.length === 1 && typeof encoded === 'string') return fromBase64(encoded)
+  for (const name of names) {
+    ;(value as Record<string, unknown>)[name] = unpacked((value as Record<string, unknown>)[name])
+  }
+  return value
 }
 
 /** State of which only what the manifest declares can be changed. */
@@ -328,7 +368,7 @@ function capabilities(run: number): object {
       send: request,
     }),
     mail: freeze({ send: (message: unknown) => ask(run, 'mail', message) }),
-    log: freeze({ info: write('info'), warn: write('warn'), error: write('error') }),
+    log: freeze({ debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') }),
   }
 }
 

@@ -37,7 +37,7 @@ const run = (
   key: string,
   { host = silent, timeoutMs = 5000, signal }: { host?: RunHost; timeoutMs?: number; signal?: AbortSignal } = {},
 ) => pool.run({ key, bundle, input, host, timeoutMs, signal })
-const said = (outcome: RunOutcome) => (outcome.ok ? outcome.status : outcome.message)
+const said = (outcome: RunOutcome) => (outcome.ok ? outcome.value : outcome.message)
 
 test('runs of one key share a warm process one after the other, and have one each when they overlap', async () => {
   open()
@@ -161,4 +161,51 @@ test('a temporary folder that was emptied by a cleaner is put back', async () =>
   await pool.close()
   expect(await readdir(TMPDIR)).toEqual([])
   await rm(TMPDIR, { recursive: true })
+})
+
+const answering: RunHost = { log: () => undefined, call: async () => ({ done: true }) }
+
+test('any exported function can be called, with parameters, bytes among them, and a context behind', async () => {
+  open()
+  const bundle = `
+    export const settings = 'not a function'
+    export const getLabelForKey = (key, locale) => key + ' in ' + locale
+    export default {
+      settings: [{ key: 'url', type: 'STRING' }],
+      prefix: 'this',
+      validateSettings(values, locale, { settings }) { if (!values.url) throw new Error(this.prefix + ' needs a url in ' + settings.office) },
+      async getRawSources({ mail }) { await mail.send({}); return [{ source: new Uint8Array([1, 2, 255]), uniqueSourceId: 'a' }] },
+      convert(raw) { return raw.nested.bytes instanceof Uint8Array && raw.nested.bytes.length },
+    }`
+  const call = (method: string, parameters: unknown[] = []) =>
+    pool.run({
+      key: 'a',
+      bundle,
+      method,
+      parameters,
+      input: { settings: { office: 'North' } },
+      host: answering,
+      timeoutMs: 5000,
+    })
+  expect(await pool.inspect({ key: 'a', bundle, timeoutMs: 5000 })).toEqual({
+    ok: true,
+    functions: ['getLabelForKey', 'validateSettings', 'getRawSources', 'convert'],
+    settings: [{ key: 'url', type: 'STRING' }],
+  })
+  expect(await call('getLabelForKey', ['url', 'de-CH'])).toEqual({ ok: true, value: 'url in de-CH', state: {} })
+  expect(await call('validateSettings', [{ url: 'x' }, 'en'])).toEqual({ ok: true, value: null, state: {} })
+  expect(await call('validateSettings', [{}, 'en'])).toEqual({
+    ok: false,
+    failure: 'threw',
+    message: 'this needs a url in North',
+  })
+  expect(await call('getRawSources')).toMatchObject({
+    ok: true,
+    value: [{ source: new Uint8Array([1, 2, 255]), uniqueSourceId: 'a' }],
+  })
+  expect(await call('convert', [{ nested: { bytes: new Uint8Array(7) } }])).toMatchObject({ value: 7 })
+  for (const absent of ['modify', 'constructor', '__proto__', 'settings', 'consume']) {
+    expect(await call(absent)).toMatchObject({ ok: false, failure: 'absent' })
+  }
+  expect(pool.size).toBe(1)
 })

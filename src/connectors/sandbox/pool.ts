@@ -1,6 +1,7 @@
 /** Warm sandboxes, one run at a time in each, never shared by two connections. */
 import { denoBinary, prepareSandbox, type SandboxFiles } from './deno.ts'
 import {
+  type ConnectorExports,
   defaultLimits,
   type RunLimits,
   type RunOutcome,
@@ -28,8 +29,18 @@ export interface SandboxPool {
    * Runs a bundle in a process of its key, warm if there is one. `timeoutMs`
    * includes the wait for a free process and its start. Never throws for what
    * a connector does.
+   *
+   * @example A consumer's run:
+   * await pool.run({ key, bundle, input, host, timeoutMs })
+   * @example Any function that the connector exports, called as `validateSettings(values, locale, context)`:
+   * const outcome = await pool.run({ key, bundle, method: 'validateSettings', parameters: [values, locale], input: { settings }, host, timeoutMs })
+   * if (!outcome.ok && outcome.failure === 'absent') return // the connector has no such function
    */
   run(run: PooledRun): Promise<RunOutcome>
+  /** Loads a bundle, as `run` does, and says what it has. */
+  inspect(
+    bundle: Pick<PooledRun, 'key' | 'bundle' | 'timeoutMs' | 'signal'>,
+  ): Promise<(ConnectorExports & { readonly ok: true }) | Extract<RunOutcome, { ok: false }>>
   /** Processes that live now. */
   readonly size: number
   /** Kills every process; runs under way end as `aborted`. */
@@ -88,6 +99,13 @@ class Pool implements SandboxPool {
     } finally {
       this.#giveBack(key, process)
     }
+  }
+
+  async inspect({ key, bundle, timeoutMs, signal }: Parameters<SandboxPool['inspect']>[0]) {
+    const process = await this.#obtain(key, bundle, performance.now() + timeoutMs, signal)
+    if (!(process instanceof SandboxProcess)) return process as Extract<RunOutcome, { ok: false }>
+    this.#giveBack(key, process)
+    return { ok: true as const, ...process.exports }
   }
 
   async close(): Promise<void> {

@@ -3,6 +3,7 @@ import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { constants, setPriority } from 'node:os'
+import { packBytes, unpackBytes } from './bytes.ts'
 import type { SandboxCommand } from './deno.ts'
 import {
   type AnswerMessage,
@@ -64,14 +65,37 @@ export class CallRefused extends Error {
   }
 }
 
-/** `threw` is the connector's own fault and leaves the process usable; the rest killed it. */
-export type RunFailure = 'threw' | 'unloadable' | 'timeout' | 'memory' | 'crashed' | 'limit' | 'protocol' | 'aborted'
+/**
+ * `threw` is the connector's own fault and leaves the process usable, and so does `absent`: it has no function of
+ * that name. The rest killed it.
+ */
+export type RunFailure =
+  | 'threw'
+  | 'absent'
+  | 'unloadable'
+  | 'timeout'
+  | 'cpu'
+  | 'memory'
+  | 'crashed'
+  | 'limit'
+  | 'protocol'
+  | 'aborted'
 
 export type RunOutcome =
-  | { readonly ok: true; readonly status: unknown; readonly state: Readonly<Record<string, unknown>> }
+  | {
+      readonly ok: true
+      /** What the function returned, as JSON; Uint8Arrays come as such. null for undefined. Anything at all: check it. */
+      readonly value: unknown
+      readonly state: Readonly<Record<string, unknown>>
+    }
   | { readonly ok: false; readonly failure: RunFailure; readonly message: string }
 
 export interface RunRequest {
+  /** The connector's function: of its default export, or a named export. @default 'consume' */
+  readonly method?: string
+  /** What it is called with, before the context. JSON, and Uint8Arrays anywhere in it. @default none */
+  readonly parameters?: readonly unknown[]
+  /** What the context holds beside its capabilities. */
   readonly input: RunInput
   readonly host: RunHost
   /** For everything together, in milliseconds. */
@@ -79,6 +103,14 @@ export interface RunRequest {
   /** When they began to count, as `performance.now()`. @default now */
   readonly startedAt?: number
   readonly signal?: AbortSignal
+}
+
+/** What a connector's code has. */
+export interface ConnectorExports {
+  /** Names that `method` can be. */
+  readonly functions: readonly string[]
+  /** `settings` of `defineConnector`; null without. */
+  readonly settings: unknown
 }
 
 interface ActiveRun {
@@ -114,6 +146,7 @@ export class SandboxProcess {
   readonly #token = randomBytes(24).toString('base64url')
   readonly #loaded = Promise.withResolvers<void>()
   readonly #exited = Promise.withResolvers<void>()
+  #exports: ConnectorExports = { functions: [], settings: null }
   #line: Buffer[] = []
   #lineBytes = 0
   #errorOutput = ''
@@ -159,12 +192,25 @@ export class SandboxProcess {
     return this.#child.pid
   }
 
+  /** What the bundle said of itself when it was loaded; believe it as little as anything else. */
+  get exports(): ConnectorExports {
+    return this.#exports
+  }
+
   get isDead(): boolean {
     return this.#dead
   }
 
   /** Runs the connector once. Never throws: whatever happens is an outcome. Only for an idle process. */
-  async run({ input, host, timeoutMs, startedAt = performance.now(), signal }: RunRequest): Promise<RunOutcome> {
+  async run({
+    method = 'consume',
+    parameters = [],
+    input,
+    host,
+    timeoutMs,
+    startedAt = performance.now(),
+    signal,
+  }: RunRequest): Promise<RunOutcome> {
     if (this.#dead) return { ok: false, failure: 'crashed', message: 'The sandbox had ended.' }
     if (this.#run) throw new Error('This process is at another run')
     if (signal?.aborted) return { ok: false, failure: 'aborted', message: stopped }
@@ -188,7 +234,14 @@ export class SandboxProcess {
     )
     const memoryCheck = setInterval(() => void this.#checkMemory(), memoryCheckMs)
     signal?.addEventListener('abort', onAbort)
-    const message: RunMessage = { type: 'run', run: number, maxLogLines: this.#limits.logLines, input }
+    const message: RunMessage = {
+      type: 'run',
+      run: number,
+      maxLogLines: this.#limits.logLines,
+      method,
+      parameters: parameters.map(packBytes),
+      input,
+    }
     this.#write(message)
     try {
       return await settled.promise
@@ -266,6 +319,7 @@ export class SandboxProcess {
     if (!message) {
       this.#end('protocol', 'The connector wrote something to the channel that is no message.')
     } else if (message.type === 'ready') {
+      this.#exports = { functions: message.functions, settings: message.settings }
       this.#loaded.resolve()
     } else if (message.type === 'unloadable') {
       this.#end('unloadable', `The connector cannot be loaded: ${message.message}`)
@@ -277,7 +331,10 @@ export class SandboxProcess {
   #onRunMessage(run: ActiveRun, message: Extract<GuestMessage, { run: number }>): void {
     switch (message.type) {
       case 'returned':
-        run.settle({ ok: true, status: message.status, state: message.state })
+        run.settle({ ok: true, value: unpackBytes(message.value), state: message.state })
+        break
+      case 'absent':
+        run.settle({ ok: false, failure: 'absent', message: 'The connector has no function of this name.' })
         break
       case 'threw':
         run.settle({ ok: false, failure: 'threw', message: message.message })

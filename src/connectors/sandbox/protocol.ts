@@ -23,6 +23,10 @@ export interface RunMessage {
   /** Counts up in each process; every message about the run carries it. */
   readonly run: number
   readonly maxLogLines: number
+  /** Name of the exported function, such as `consume`. */
+  readonly method: string
+  /** It is called with these, and with the context made of `input` behind them. Bytes are packed (`bytes.ts`). */
+  readonly parameters: readonly unknown[]
   readonly input: RunInput
 }
 
@@ -44,32 +48,35 @@ export interface RequestAnswer {
   readonly encoding: 'base64' | 'text' | 'json'
 }
 
-/** What the connector is called with, in the words of the SDK. */
+/** What the connector's context holds beside its capabilities, in the words of the SDK. All of it may be left out. */
 export interface RunInput {
-  readonly session: unknown
-  readonly event: unknown
-  readonly trip: unknown
-  readonly config: unknown
-  readonly settings: unknown
-  /** All INTERNAL settings; one without a value is null. */
-  readonly state: Readonly<Record<string, unknown>>
-  readonly delivery: unknown
+  readonly session?: unknown
+  readonly event?: unknown
+  readonly trip?: unknown
+  readonly config?: unknown
+  readonly settings?: unknown
+  /** All INTERNAL settings; one without a value is null. @default none */
+  readonly state?: Readonly<Record<string, unknown>>
+  readonly delivery?: unknown
 }
 
-export const logLevels = ['info', 'warn', 'error'] as const
+export const logLevels = ['debug', 'info', 'warn', 'error'] as const
 export type LogLevel = (typeof logLevels)[number]
 
 const run = z.int().positive()
 
 const guestMessage = z.discriminatedUnion('type', [
-  z.strictObject({ type: z.literal('ready') }),
+  /** Loaded; with the names of the functions that the connector has, and the settings that its code declares. */
+  z.strictObject({ type: z.literal('ready'), functions: z.array(z.string()), settings: z.json() }),
   z.strictObject({ type: z.literal('unloadable'), message: z.string() }),
   z.strictObject({ type: z.literal('call'), run, call: z.int().positive(), kind: z.string(), argument: z.json() }),
   z.strictObject({ type: z.literal('log'), run, level: z.enum(logLevels), message: z.string() }),
-  /** The connector returned. */
-  z.strictObject({ type: z.literal('returned'), run, status: z.json(), state: z.record(z.string(), z.json()) }),
-  /** The connector threw, or returned what is no status. */
+  /** The function returned. Bytes in `value` are packed. */
+  z.strictObject({ type: z.literal('returned'), run, value: z.json(), state: z.record(z.string(), z.json()) }),
+  /** It threw, or returned what cannot be told. */
   z.strictObject({ type: z.literal('threw'), run, message: z.string() }),
+  /** There is no such function. */
+  z.strictObject({ type: z.literal('absent'), run }),
 ])
 
 export type GuestMessage = z.infer<typeof guestMessage>
