@@ -15,6 +15,8 @@ export interface AuditNote {
   readonly ids?: Readonly<Record<string, string>>
   /** Small; never a secret, never data. */
   readonly detail?: Readonly<Record<string, unknown>>
+  /** The action wrote the entry of its success itself, in its own statement. */
+  readonly recorded?: boolean
 }
 
 /** By the context of the operation; root fields of a mutation run one after the other, so there is one at a time. */

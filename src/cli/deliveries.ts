@@ -131,10 +131,10 @@ async function inBatches(
   report: (done: number) => void,
 ): Promise<number> {
   const { where, values } = conditionOf(selection)
-  let after: string | undefined = '00000000-0000-0000-0000-000000000000'
+  let after = '00000000-0000-0000-0000-000000000000'
   let done = 0
   for (;;) {
-    const { rows } = await pool.query<{ id: string }>(
+    const { rows }: pg.QueryResult<{ id: string }> = await pool.query(
       `with chosen as (
          select d.id from deliveries d
           where (${where}) and (${eligible}) and d.id > $${values.length + 1}
@@ -147,10 +147,7 @@ async function inBatches(
     )
     if (rows.length === 0) break
     done += rows.length
-    after = rows
-      .map(({ id }) => id)
-      .sort()
-      .at(-1)
+    after = rows.map(({ id }) => id).reduce((most, id) => (id > most ? id : most))
     report(done)
     await pool.query(`select pg_notify('${deliveriesChannel}', '')`)
   }

@@ -14,7 +14,7 @@ import {
   isListType,
 } from 'graphql'
 import type { Audit, AuditEntry, AuditOutcome } from '../access/audit.ts'
-import { takeAuditNote } from '../access/audit-notes.ts'
+import { type AuditNote, takeAuditNote } from '../access/audit-notes.ts'
 import { clientError } from '../database/client-errors.ts'
 import { SluiceError } from '../errors.ts'
 import { mutationFields } from '../tables/mutation-fields.ts'
@@ -43,11 +43,13 @@ function audited(
   return async (source, args, context, info) => {
     try {
       const result = await resolve(source, args, context, info)
-      await audit.record(entryOf(operation, 'granted', context, withResult(operation, idsOf(args), result)))
+      const note = takeAuditNote(context)
+      if (!note.recorded)
+        await audit.record(entryOf(operation, 'granted', context, note, withResult(operation, idsOf(args), result)))
       return result
     } catch (error) {
       const { code, outcome } = failureOf(error)
-      audit.refused(entryOf(operation, outcome, context, idsOf(args), code))
+      audit.refused(entryOf(operation, outcome, context, takeAuditNote(context), idsOf(args), code))
       throw error
     }
   }
@@ -56,12 +58,11 @@ function audited(
 function entryOf(
   operation: string,
   outcome: AuditOutcome,
-  context: RequestContext,
+  { principal, requestId, address }: RequestContext,
+  { detail, ids: more, session_ids = [], recorded: _, ...note }: AuditNote,
   { ids, sessions }: NamedIds,
   code?: string,
 ): AuditEntry {
-  const { principal, requestId, address } = context
-  const { detail, ids: more, session_ids = [], ...note } = takeAuditNote(context)
   return {
     ...(note.actor ? {} : { principal }),
     operation,

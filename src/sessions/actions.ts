@@ -17,9 +17,13 @@ export interface SessionActionParts extends SchemaParts, Omit<PurgeParts, 'pool'
 export function createSessionActions(parts: SessionActionParts): SessionActions {
   const { database, committed, retentionDays } = parts
   return {
-    async submit(object, { principal }) {
-      const result = await submitSession(object, { ...parts, principal, retentionDays })
-      if (result.created) committed()
+    async submit(object, context) {
+      const { principal, address, requestId } = context
+      const result = await submitSession(object, { ...parts, principal, retentionDays, address, requestId })
+      if (result.created) {
+        noteForAudit(context, { recorded: true })
+        committed()
+      }
       return result
     },
     async update(object, { principal }) {

@@ -1,6 +1,7 @@
 /**
- * Submitting a session. One statement writes the session, its grants, its event
- * and one delivery per matching target: either all of it is there or none.
+ * Submitting a session. One statement writes the session, its grants, its event,
+ * one delivery per matching target and the audit entry: either all of it is
+ * there or none.
  */
 import type { Principal } from '../access/principal.ts'
 import { SluiceError } from '../errors.ts'
@@ -14,6 +15,9 @@ export interface SubmitContext extends SchemaParts {
   readonly principal: Principal
   /** Days after submission, where the team has not set its own. */
   readonly retentionDays: number
+  /** For the audit entry. */
+  readonly address?: string | null
+  readonly requestId?: string | null
 }
 
 export interface SubmitResult {
@@ -139,7 +143,7 @@ interface NewSession {
  */
 async function insertSession(
   { submission, data, schemaUrl, flow, targets, problems }: NewSession,
-  { database, retentionDays, principal }: SubmitContext,
+  { database, retentionDays, principal, address = null, requestId = null }: SubmitContext,
 ): Promise<SubmitResult | null> {
   const isValid = problems.length === 0
   const { rows } = await database.pool.query<InsertedRow>({
@@ -188,6 +192,10 @@ async function insertSession(
                case when status <> 'pending' then created_at end,
                case when status = 'pending' then expires_at end, object_key, created_at
           from uploaded
+      ),
+      audited as (
+        insert into audit_entries (team_id, actor_kind, actor_id, role, operation, outcome, session_ids, address, request_id)
+        select $2, $12, $13, $20, 'submit_session', 'granted', array[session.id], $21, $22 from session
       )
       select session.*, (select id from event) as event_id,
              (select count(*)::int from granted) as grants, (select count(*)::int from bound) as deliveries
@@ -212,6 +220,9 @@ async function insertSession(
       targets.map((target) => target.id),
       targets.map((target) => target.kind),
       targets.map((target) => target.integration_id),
+      principal.role,
+      address,
+      requestId,
     ],
   })
   return rows[0] ? resultOf(rows[0], true) : null
