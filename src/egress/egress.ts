@@ -5,6 +5,7 @@
  */
 import diagnostics from 'node:diagnostics_channel'
 import type net from 'node:net'
+import type { Readable } from 'node:stream'
 import tls from 'node:tls'
 import { Agent, type Dispatcher } from 'undici'
 import { messageOf } from '../errors.ts'
@@ -66,7 +67,10 @@ export interface EgressRequest {
   readonly method?: string
   readonly url: string | URL
   readonly headers?: Readonly<Record<string, string>>
-  readonly body?: string | Uint8Array
+  /** A stream is read as fast as it is taken, and destroyed when the call ends early. */
+  readonly body?: string | Uint8Array | Readable
+  /** Length of a stream in bytes. Without it the stream is sent in chunks, which some servers do not take. */
+  readonly bodyBytes?: number
   /** For everything together: name, connection, sending, the whole answer. @default 20000 */
   readonly timeoutMs?: number
   /** Largest body after decompression. @default 1 MiB */
@@ -223,7 +227,7 @@ export function createEgress({
             origin: target.origin,
             path: target.path,
             method: method as Dispatcher.HttpMethod,
-            headers: outgoingHeaders(request.headers),
+            headers: outgoingHeaders(request.headers, request.bodyBytes),
             body: request.body ?? null,
           },
           call.handler(() => {
@@ -471,13 +475,17 @@ function checkHost({ host, authority }: Target, allowedHosts: readonly string[] 
   )
 }
 
-function outgoingHeaders(given: Readonly<Record<string, string>> = {}): Record<string, string> {
+function outgoingHeaders(
+  given: Readonly<Record<string, string>> = {},
+  bodyBytes: number | undefined,
+): Record<string, string> {
   const headers: Record<string, string> = { 'accept-encoding': 'identity' }
   for (const [name, value] of Object.entries(given)) {
     const lower = name.toLowerCase()
     if (!ownHeaders.has(lower)) headers[lower] = value
   }
   headers['user-agent'] ??= 'Sluice/1'
+  if (bodyBytes !== undefined) headers['content-length'] = String(bodyBytes)
   return headers
 }
 
