@@ -368,6 +368,7 @@ export const exposures: Readonly<Record<string, Exposure>> = {
     },
   },
   deliveries: {
+    hidden: ['attempts_before_replay'],
     read: {
       ...people(ofOwnTeams),
       consumer: {
@@ -412,9 +413,11 @@ export const exposures: Readonly<Record<string, Exposure>> = {
     },
   },
   operational_events: {
+    hidden: ['announced_at'],
     read: people(ofOwnTeams),
   },
   replays: {
+    hidden: ['next_release_at'],
     read: people(ofOwnTeams),
   },
   connectors: {
