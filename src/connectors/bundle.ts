@@ -4,15 +4,15 @@
  * permissions: Deno follows an import of a literal path without asking for any.
  */
 import { createHash } from 'node:crypto'
-import { readFile, realpath, stat } from 'node:fs/promises'
+import { realpath, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { type Node, parse } from 'acorn'
 import { type BuildFailure, build, type Metafile } from 'esbuild'
 import { SluiceError } from '../errors.ts'
-import { type Manifest, parseManifest } from './manifest.ts'
+import type { Manifest } from './manifest.ts'
+import { type PackageFiles, readPackageFiles } from './package-files.ts'
 
-export interface ConnectorPackage {
-  readonly manifest: Manifest
+export interface ConnectorPackage extends PackageFiles {
   /** One ES module without any import. */
   readonly bundle: string
   /** SHA-256 of the bundle, hex. */
@@ -22,7 +22,6 @@ export interface ConnectorPackage {
 /** 2 MiB: a bundle is kept in a database row and handed to each new sandbox. */
 export const maxBundleBytes = 2 * 1024 * 1024
 
-const manifestFiles = ['connector.json', 'funnel-extension.json']
 const entryFiles = ['index.ts', 'index.js']
 const sdk = path.join(import.meta.dirname, 'sdk.ts')
 
@@ -36,7 +35,8 @@ export async function bundleConnector(folder: string): Promise<ConnectorPackage>
   const root = await realpath(folder).catch(() => {
     throw refused(`There is no folder ${folder}. Name the folder that holds connector.json.`)
   })
-  const manifest = await readManifest(root)
+  const files = await readPackageFiles(root)
+  const { manifest } = files
   const entry = await findEntry(root, manifest)
   const { text, metafile } = await compile(root, entry)
   await requireOwnFiles(root, metafile)
@@ -49,7 +49,7 @@ export async function bundleConnector(folder: string): Promise<ConnectorPackage>
   if (!metafile.outputs[Object.keys(metafile.outputs)[0] ?? '']?.exports.includes('default')) {
     throw refused(`${entry} has no default export. Export a function, or defineConnector({ consume }), as default.`)
   }
-  return { manifest, bundle: text, sha256: createHash('sha256').update(text).digest('hex') }
+  return { ...files, bundle: text, sha256: createHash('sha256').update(text).digest('hex') }
 }
 
 /**
@@ -86,24 +86,6 @@ function walk(program: Node, visit: (node: Node) => void): void {
     if (!Array.isArray(value) && 'type' in value && typeof value.type === 'string') visit(value as Node)
     for (const child of Object.values(value)) if (typeof child === 'object') waiting.push(child)
   }
-}
-
-async function readManifest(root: string): Promise<Manifest> {
-  for (const file of manifestFiles) {
-    const content = await readFile(path.join(root, file), 'utf8').catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return undefined
-      throw refused(`${file} in ${root} cannot be read: ${error.message}`, error)
-    })
-    if (content === undefined) continue
-    let parsed: unknown
-    try {
-      parsed = JSON.parse(content)
-    } catch (cause) {
-      throw refused(`${file}: is not JSON: ${(cause as Error).message}.`, cause)
-    }
-    return parseManifest(parsed, file)
-  }
-  throw refused(`There is no connector.json in ${root}. Every connector has one beside its code.`)
 }
 
 async function findEntry(root: string, { entry }: Manifest): Promise<string> {

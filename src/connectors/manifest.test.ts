@@ -88,8 +88,8 @@ describe('a fault is named with its key and what to do', () => {
     ],
     [
       'a capability is unknown',
-      { ...smallest, permissions: ['files'] },
-      'connector.json: "permissions.0" does not fit. Write a list of {"socket": "host" or "host:port"} and capability names (mail).',
+      { ...smallest, permissions: ['ftp'] },
+      'connector.json: "permissions.0" does not fit. Write a list of {"socket": "host" or "host:port"} and capability names (mail, files, store).',
     ],
     [
       'a permission has another key',
@@ -104,7 +104,7 @@ describe('a fault is named with its key and what to do', () => {
     [
       'a setting has no key',
       { ...smallest, settings: [{ type: 'INT' }] },
-      'connector.json: "settings.0.key" is missing. Write 1 to 64 letters, digits and _.-, beginning with a letter.',
+      'connector.json: "settings.0.key" is missing. Write 1 to 64 letters, digits and _.-, beginning with a letter and not with "funnel.environment".',
     ],
     [
       'a default does not fit its type',
@@ -154,7 +154,7 @@ describe('a fault is named with its key and what to do', () => {
         'funnel-extension.json: "Version" is missing. Write a semantic version such as "1.0.0".',
         'funnel-extension.json: "Description" is missing. Write what it does, in one or two sentences.',
         'funnel-extension.json: "PrivacyPolicyURL" is missing. Write the web address of the privacy policy, with https:// or http://.',
-        'funnel-extension.json: "Permissions" does not fit. Write a list of {"socket": "host" or "host:port"} and capability names (mail).',
+        'funnel-extension.json: "Permissions" does not fit. Write a list of {"socket": "host" or "host:port"} and capability names (mail, files, store).',
       ].join('\n'),
     )
   })

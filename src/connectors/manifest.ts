@@ -12,7 +12,7 @@ import { SluiceError } from '../errors.ts'
 export const settingTypes = ['STRING', 'LONG_STRING', 'PASSWORD', 'DATE', 'INT', 'BOOLEAN', 'INTERNAL'] as const
 export const connectorKinds = ['consumer', 'producer', 'two-phase-producer', 'modifier', 'webhook'] as const
 /** What a connector may ask of the host beside `request`, by name. */
-export const capabilityNames = ['mail'] as const
+export const capabilityNames = ['mail', 'files', 'store'] as const
 
 export type SettingType = (typeof settingTypes)[number]
 export type ConnectorKind = (typeof connectorKinds)[number]
@@ -29,6 +29,8 @@ export interface SettingItem {
   readonly options?: readonly { readonly value: string; readonly label: string }[]
   readonly group?: string
   readonly label: string
+  /** A sentence of help beside the field. */
+  readonly description?: string
 }
 
 export interface Manifest {
@@ -44,6 +46,12 @@ export interface Manifest {
   readonly bookingSource?: string
   /** The system under which customer references are known; the guide's `CustomerSystem`. */
   readonly customerSystem?: string
+  /** SPDX expression, such as `Apache-2.0`. Without it, that of the package's package.json. */
+  readonly license?: string
+  /** File of a PNG, JPEG or GIF picture of 70 by 70 pixels at most, relative to the manifest. */
+  readonly logo?: string
+  /** Language of the texts that `%key%` stands for when nobody asks for another. @default 'en' */
+  readonly defaultLocale?: string
   /** File of the code, relative to the manifest. Without it `index.ts` or `index.js`. */
   readonly entry?: string
   readonly permissions: readonly Permission[]
@@ -71,7 +79,7 @@ export function parseManifest(input: unknown, file = 'connector.json'): Manifest
     throw new SluiceError('VALIDATION_FAILED', `${file}: must be a JSON object such as {"implementation": …}.`)
   }
   const { manifest, spelling, faults } = inOurSpelling(input as Record<string, unknown>)
-  const parsed = schema.safeParse(manifest)
+  const parsed = manifestSchema.safeParse(manifest)
   for (const issue of parsed.error?.issues ?? []) faults.push(...sentences(issue, manifest, spelling))
   if (parsed.success) faults.push(...contradictions(parsed.data))
   if (faults.length > 0 || !parsed.success) {
@@ -120,12 +128,24 @@ function isDate(value: unknown): boolean {
   return !Number.isNaN(time) && new Date(time).toISOString().startsWith(value)
 }
 
+/** Keys that begin like this are the execution environment's (`environment.ts`). */
+export const environmentPrefix = 'funnel.environment.'
+
 // A setting's key is also a property of `settings` in the connector, so `__proto__` is none.
-const settingKey = z.string().regex(/^[A-Za-z][A-Za-z0-9_.-]{0,63}$/)
+const settingKey = z.string().regex(/^(?!funnel\.environment\.)[A-Za-z][A-Za-z0-9_.-]{0,63}$/)
+/** A BCP 47 tag, of language and region at most: `de`, `de-CH`. */
+export const localeTag = /^[a-z]{2,3}(-[A-Z]{2})?$/
 const webAddress = z.url({ protocol: /^https?$/ })
 const host = /^(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/i
+/** A file inside of the package. */
+const ownFile = z
+  .string()
+  .max(200)
+  .regex(/^(?!\/)(?!(?:.*\/)?\.\.(?:\/|$))[^\\:]+$/)
 const socket = z
   .string()
+  // What editors complete by; `isSocket` is the whole rule.
+  .regex(/^[A-Za-z0-9.-]+(:[0-9]+)?$/)
   .refine(isSocket)
   .transform((value) => value.toLowerCase())
 
@@ -143,10 +163,12 @@ const setting = z
     options: z.array(option).min(1).max(500).optional(),
     group: z.string().min(1).max(100).optional(),
     label: z.string().min(1).max(200).optional(),
+    description: z.string().min(1).max(1000).optional(),
   })
   .transform((item) => ({ ...item, label: item.label ?? item.key }))
 
-const schema = z.strictObject({
+/** The shape of `connector.json`, without what no single key shows. */
+export const manifestSchema = z.strictObject({
   implementation: z.string().regex(/^[A-Za-z@][A-Za-z0-9@/._-]{0,199}$/),
   name: z.string().min(1).max(100),
   author: z.string().min(1).max(200),
@@ -157,10 +179,10 @@ const schema = z.strictObject({
   privacyPolicyUrl: webAddress,
   bookingSource: z.string().min(1).max(200).optional(),
   customerSystem: z.string().min(1).max(200).optional(),
-  entry: z
-    .string()
-    .regex(/\.(ts|mts|js|mjs)$/)
-    .optional(),
+  license: z.string().min(1).max(100).optional(),
+  logo: ownFile.regex(/\.(png|jpe?g|gif)$/i).optional(),
+  defaultLocale: z.string().regex(localeTag).optional(),
+  entry: ownFile.regex(/\.(ts|mts|js|mjs)$/).optional(),
   permissions: z
     .array(z.union([z.enum(capabilityNames), z.strictObject({ socket })]))
     .max(100)
@@ -179,7 +201,7 @@ const schema = z.strictObject({
 })
 
 /** For each key, what to write; the end of the sentence "Write …". */
-const advice: Record<string, string> = {
+export const advice: Readonly<Record<string, string>> = {
   implementation: 'a unique name of letters, digits and ./@_-, such as "org.example.notify"',
   name: 'the name that people see, at most 100 characters',
   author: 'the person or company behind it, at most 200 characters',
@@ -189,12 +211,15 @@ const advice: Record<string, string> = {
   privacyPolicyUrl: 'the web address of the privacy policy, with https:// or http://',
   bookingSource: 'the domain of the booking platform',
   customerSystem: 'the name of the system that customer references come from',
+  license: 'an SPDX expression such as "Apache-2.0"',
+  logo: 'a file of the package that ends in .png, .jpg or .gif',
+  defaultLocale: 'the language of the texts, such as "en" or "de-CH"',
   entry: 'the file of the code relative to the manifest, ending in .ts, .mts, .js or .mjs',
   permissions: `a list of {"socket": "host" or "host:port"} and capability names (${capabilityNames.join(', ')})`,
   socket: '"host" or "host:port" without scheme and path, such as "api.example.org" or "api.example.org:8443"',
   kinds: `a list of ${connectorKinds.join(', ')}`,
   settings: 'a list of items such as {"key": "recipient", "type": "STRING", "mandatory": true}',
-  key: '1 to 64 letters, digits and _.-, beginning with a letter',
+  key: `1 to 64 letters, digits and _.-, beginning with a letter and not with "funnel.environment"`,
   type: `one of ${settingTypes.join(', ')}`,
   mandatory: 'true or false',
   default: 'a text, a number, true or false',
@@ -218,6 +243,7 @@ const guideSpelling: Record<string, string> = {
   BookingSource: 'bookingSource',
   CustomerSystem: 'customerSystem',
   Permissions: 'permissions',
+  License: 'license',
 }
 
 interface Respelt {
@@ -233,6 +259,8 @@ function inOurSpelling(input: Record<string, unknown>): Respelt {
   const isGuide = Object.keys(input).some((key) => key in guideSpelling)
   const theirs = new Map(isGuide ? Object.entries(guideSpelling).map(([guide, ours]) => [ours, guide]) : [])
   for (const [key, value] of Object.entries(input)) {
+    // For editors, which complete and check by it.
+    if (key === '$schema') continue
     const ours = Object.hasOwn(guideSpelling, key) ? (guideSpelling[key] ?? key) : key
     if (Object.hasOwn(manifest, ours)) faults.push(`"${key}" is there in two spellings. Keep "${ours}".`)
     if (key === ours) theirs.delete(ours)
@@ -285,8 +313,8 @@ function inBranchFor(issue: z.core.$ZodIssueInvalidUnion, value: unknown): reado
 }
 
 function knownKeys([first]: readonly PropertyKey[]): readonly string[] {
-  if (first === undefined) return Object.keys(schema.shape)
-  if (first === 'settings') return ['key', 'type', 'mandatory', 'default', 'options', 'group', 'label']
+  if (first === undefined) return Object.keys(manifestSchema.shape)
+  if (first === 'settings') return ['key', 'type', 'mandatory', 'default', 'options', 'group', 'label', 'description']
   if (first === 'accepts') return ['kinds', 'schemas']
   return ['socket']
 }
