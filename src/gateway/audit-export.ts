@@ -3,71 +3,53 @@
  * gets all of it, an editor the entries of their teams.
  */
 import { once } from 'node:events'
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { ServerResponse } from 'node:http'
 import type pg from 'pg'
 import type { Audit } from '../access/audit.ts'
 import { type AuditRow, readAudit } from '../access/audit-read.ts'
-import type { Authenticator } from '../access/authenticate.ts'
-import type { Limits } from '../access/limits.ts'
 import type { Principal } from '../access/principal.ts'
 import type { Revocations } from '../access/revocations.ts'
 import { SluiceError } from '../errors.ts'
 import { onAccessEnd } from './access-end.ts'
-import { auditRefusal } from './audit-refusals.ts'
-import { quotaOfError, showQuotas } from './rate-limit-headers.ts'
-import { replyGraphQLError } from './reply.ts'
-import { inRequestedRole } from './requested-role.ts'
+import type { RestRoute } from './rest/router.ts'
 
 export interface AuditExportOptions {
   readonly pool: pg.Pool
-  readonly authenticator: Authenticator
   readonly revocations: Revocations
-  readonly limits: Limits
   readonly audit: Audit
 }
 
 const contentTypes = { csv: 'text/csv; charset=utf-8', jsonl: 'application/jsonl; charset=utf-8' }
 type Format = keyof typeof contentTypes
 
-export function createAuditExport({ pool, authenticator, revocations, limits, audit }: AuditExportOptions) {
-  return async (
-    request: IncomingMessage,
-    response: ServerResponse,
-    { requestId, address }: { readonly requestId: string; readonly address: string | null },
-  ): Promise<void> => {
-    const { authorization } = request.headers
-    let principal: Principal | undefined
-    try {
-      if (request.method !== 'GET') throw new SluiceError('BAD_REQUEST', 'Use GET.')
-      principal = inRequestedRole(
-        request.headers['x-hasura-role'],
-        await authenticator.authenticate(authorization, { address }),
-      )
-      showQuotas(response, await limits.request(principal, address))
+export function auditRoute({ pool, revocations, audit }: AuditExportOptions): RestRoute {
+  return {
+    method: 'GET',
+    pattern: '/v1/audit',
+    query: ['format', 'from', 'to'],
+    produces: ['application/jsonl', 'text/csv'],
+    holds: 'streams',
+    entrance: 'audit',
+    async handle({ request, response, query, principal, requestId, address }) {
       const teams = teamsOf(principal)
-      const { format, from, to } = choices(request)
-      response.once('close', limits.hold('streams', principal, address))
-      const detail = { format, from, to }
+      const { format, from, to } = choices(query)
+      const headers = {
+        'content-type': contentTypes[format],
+        'content-disposition': `attachment; filename="sluice-audit-${to.toISOString().slice(0, 10)}.${format}"`,
+        'cache-control': 'private, no-store',
+      }
+      if (request.method === 'HEAD') return void response.writeHead(200, headers).end()
       await audit.record({
         principal,
         operation: 'export audit',
         outcome: 'granted',
         address,
         request_id: requestId,
-        detail,
+        detail: { format, from, to },
       })
-      response.writeHead(200, {
-        'content-type': contentTypes[format],
-        'content-disposition': `attachment; filename="sluice-audit-${to.toISOString().slice(0, 10)}.${format}"`,
-        'cache-control': 'no-store',
-      })
+      response.writeHead(200, headers)
       await send(response, principal, revocations, pages(pool, { teams, from, to }, format))
-    } catch (error) {
-      if (!(error instanceof SluiceError) || response.headersSent) throw error
-      auditRefusal(audit, error, { name: 'audit', principal, authorization, address, requestId })
-      showQuotas(response, quotaOfError(error))
-      replyGraphQLError(response, error)
-    }
+    },
   }
 }
 
@@ -111,8 +93,7 @@ function teamsOf({ role, variables }: Principal): readonly string[] | null {
   throw new SluiceError('FORBIDDEN', `The audit log is for admins and editors; your role is "${role}".`)
 }
 
-function choices(request: IncomingMessage): { format: Format; from: Date | null; to: Date } {
-  const search = new URL(request.url ?? '/', 'http://localhost').searchParams
+function choices(search: URLSearchParams): { format: Format; from: Date | null; to: Date } {
   const format = search.get('format') ?? 'jsonl'
   if (format !== 'csv' && format !== 'jsonl') {
     throw new SluiceError('BAD_REQUEST', '"format" must be csv or jsonl.', { path: 'format' })

@@ -28,13 +28,13 @@ import { parsePattern } from '../tables/event-shape.ts'
 import { createWebhookActions } from '../webhooks/actions.ts'
 import { ensureWebhookKey, publicWebhookKeys } from '../webhooks/signing-keys.ts'
 import { openAccess } from './access-parts.ts'
-import { createAuditExport } from './audit-export.ts'
-import { auditTokenRefusal } from './audit-refusals.ts'
+import { auditRoute } from './audit-export.ts'
+import { auditRefusal, auditTokenRefusal } from './audit-refusals.ts'
 import { createCredentialActions } from './credential-actions.ts'
+import { createDocsFace } from './docs-page.ts'
 import { createEngine } from './engine.ts'
 import { createGraphQLHttp } from './graphql-http.ts'
 import { openGraphQLSocket } from './graphql-socket.ts'
-import { guardedAuthenticator } from './guarded-authenticator.ts'
 import { createMutations } from './mutations.ts'
 import { createOAuth } from './oauth.ts'
 import { Operations } from './operation.ts'
@@ -43,8 +43,10 @@ import { createPeopleActions } from './people-actions.ts'
 import { replyGraphQLError, replyJson } from './reply.ts'
 import { requestPath } from './request-path.ts'
 import { createDocuments } from './rest/documents.ts'
+import { eventRoutes } from './rest/events.ts'
 import { fileRoutes } from './rest/files.ts'
 import { createRestRouter } from './rest/router.ts'
+import { sessionRoutes } from './rest/sessions.ts'
 import { type Actions, createRoleSchemas } from './role-schemas.ts'
 import { createSecurityHeaders } from './security-headers.ts'
 import { readTrustedDocuments } from './trusted-documents.ts'
@@ -150,13 +152,23 @@ export async function startGateway({ config, database, sealer, log }: GatewayOpt
     log,
   }
   const graphql = createGraphQLHttp(shared)
-  const run = createDocuments({ schemas, engine, maxCost: config.MAX_COST })
-  const rest = createRestRouter({
-    routes: fileRoutes({ parts: fileParts, run, audit, committed }),
-    authenticator: guardedAuthenticator({ ...shared, name: 'rest' }),
-    log,
+  const documents = createDocuments({
+    schemas,
+    engine,
+    maxCost: config.MAX_COST,
+    refused: (error, caller) => auditRefusal(audit, error, { name: 'rest', ...caller }),
   })
-  const exportAudit = createAuditExport({ ...shared, pool: database.pool })
+  const read = { documents, revocations, horizon: () => positionHorizon(database) }
+  const rest = createRestRouter({
+    ...shared,
+    routes: [
+      ...sessionRoutes({ ...read, maxBodyBytes: config.MAX_BODY_BYTES }),
+      ...eventRoutes(read),
+      ...fileRoutes({ parts: fileParts, run: documents.read, audit, committed }),
+      auditRoute({ pool: database.pool, revocations, audit }),
+    ],
+  })
+  const docs = createDocsFace(config.PUBLIC_URL)
   const origins = createOrigins(config.CORS_ORIGINS, config.PUBLIC_URL)
   const secure = createSecurityHeaders(config.PUBLIC_URL)
   const oauth = createOAuth({ ...access, database, issuer: config.PUBLIC_URL, committed })
@@ -172,10 +184,10 @@ export async function startGateway({ config, database, sealer, log }: GatewayOpt
       await graphql(request, response, { requestId, address: clientAddress(request) })
     } else if (await oauth(request, response, path)) {
       auditTokenRefusal(audit, request, response, { address: clientAddress(request), requestId })
-    } else if (path === '/v1/audit') {
-      await exportAudit(request, response, { requestId, address: clientAddress(request) })
     } else if (path.startsWith('/v1/')) {
       await rest(request, response, { requestId, address: clientAddress(request) })
+    } else if (await docs(request, response, path)) {
+      return
     } else if (path === '/.well-known/webhook-keys.json') {
       replyJson(response, 200, await publicWebhookKeys(database.pool), { 'cache-control': 'public, max-age=300' })
     } else if (path === '/healthz') {

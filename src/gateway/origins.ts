@@ -13,7 +13,7 @@ export interface Origins {
 }
 
 /** What a page may read of an answer beside its body. */
-const exposed = 'x-request-id, ratelimit, ratelimit-policy, retry-after'
+const exposed = 'x-request-id, ratelimit, ratelimit-policy, retry-after, etag, link, location'
 
 /** @param list `*`, or origins such as `https://console.example.org`. */
 export function createOrigins(list: readonly string[], publicUrl: string): Origins {
@@ -39,6 +39,6 @@ export function createOrigins(list: readonly string[], publicUrl: string): Origi
 export const preflight = {
   'access-control-allow-methods': 'GET, POST, PUT, PATCH, DELETE, OPTIONS',
   'access-control-allow-headers':
-    'authorization, content-type, x-hasura-role, idempotency-key, last-event-id, if-match',
+    'authorization, content-type, x-hasura-role, idempotency-key, last-event-id, if-match, if-none-match',
   'access-control-max-age': '600',
 }

@@ -10,7 +10,9 @@ import { type FileParts, type FileState, receiveUpload } from '../../files/uploa
 import { failureOf } from '../audit-actions.ts'
 import { replyJson } from '../reply.ts'
 import type { RunDocument } from './documents.ts'
+import { idOf, uuidPattern } from './parameters.ts'
 import { replyProblem } from './problem.ts'
+import { forNobodyElse, reply } from './reply.ts'
 import type { RestCall, RestRoute } from './router.ts'
 
 export interface FileRoutesOptions {
@@ -47,21 +49,23 @@ export function fileRoutes({ parts, run, audit, committed }: FileRoutesOptions):
       pattern: files,
       async handle(call) {
         const list = await listFiles(call, run)
-        replyJson(call.response, 200, { files: list }, { 'cache-control': 'private, no-store' })
+        await reply(call, 200, { files: list })
       },
     },
     {
       method: 'HEAD',
       pattern: `${files}/{file_id}`,
+      produces: null,
       async handle(call) {
         const file = (await listFiles(call, run)).find(({ id }) => id === call.params.file_id)
         if (!file) throw new SluiceError('NOT_FOUND', 'There is no such file.')
-        call.response.writeHead(204, { ...describing(file), 'cache-control': 'private, no-store' }).end()
+        call.response.writeHead(204, { ...describing(file), 'cache-control': forNobodyElse }).end()
       },
     },
     {
       method: 'GET',
       pattern: `${files}/{file_id}`,
+      produces: null,
       async handle(call) {
         const { response, principal, requestId, address, params } = call
         const choice = { session_id: idOf(params, 'session_id'), file_id: idOf(params, 'file_id') }
@@ -79,7 +83,7 @@ export function fileRoutes({ parts, run, audit, committed }: FileRoutesOptions):
         response
           .writeHead(302, {
             location: link.url,
-            'cache-control': 'private, no-store',
+            'cache-control': forNobodyElse,
             'referrer-policy': 'no-referrer',
           })
           .end()
@@ -90,19 +94,10 @@ export function fileRoutes({ parts, run, audit, committed }: FileRoutesOptions):
 
 const entryOf = ({ principal, params, address, requestId }: RestCall) => ({
   principal,
-  session_ids: uuid.test(params.session_id ?? '') ? [params.session_id as string] : [],
+  session_ids: uuidPattern.test(params.session_id ?? '') ? [params.session_id as string] : [],
   address,
   request_id: requestId,
 })
-
-const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
-
-function idOf(params: Readonly<Record<string, string>>, name: string): string {
-  const id = params[name] ?? ''
-  if (!uuid.test(id))
-    throw new SluiceError('NOT_FOUND', `There is nothing of the ${name} "${id.slice(0, 60)}": ids are UUIDs.`)
-  return id.toLowerCase()
-}
 
 /** What tells of a file without handing it over. */
 interface ListedFile {
@@ -121,15 +116,13 @@ const sessionFiles = `session: sessions_by_pk(id: $id) { id } files: session_fil
 const waiting = `waiting: file_uploads(where: { session_id: { _eq: $id }, status: { _neq: used } }, order_by: { name: asc }) { ${listed} }`
 
 /** Metadata only, and so no retrieval. @throws SluiceError NOT_FOUND when the caller sees no such session. */
-async function listFiles(
-  { params, principal, requestId, address }: RestCall,
-  run: RunDocument,
-): Promise<readonly ListedFile[]> {
+async function listFiles(call: RestCall, run: RunDocument): Promise<readonly ListedFile[]> {
+  const { params, principal } = call
   const consumer = principal.role === 'consumer'
   const data = await run<{ session: unknown; files: ListedFile[]; waiting?: ListedFile[] }>(
     `query ($id: uuid!) { ${sessionFiles} ${consumer ? '' : waiting} }`,
     { id: idOf(params, 'session_id') },
-    { principal, requestId, address, userAgent: null },
+    call,
   )
   const found = [...data.files, ...(data.waiting ?? []).map((file) => ({ ...file, url: null }))]
   if (!data.session && found.length === 0) throw new SluiceError('NOT_FOUND', 'There is no such session.')

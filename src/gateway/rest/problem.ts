@@ -1,16 +1,21 @@
 /** Errors of the REST face: problem details (RFC 9457). */
 import type { ServerResponse } from 'node:http'
-import type { ErrorCode, SluiceError } from '../../errors.ts'
+import { type ErrorCode, SluiceError } from '../../errors.ts'
+import { quotaOfError, showQuotas } from '../rate-limit-headers.ts'
+import { retryAfter } from '../reply.ts'
 
 /** What an error is called, whatever its occurrence. */
-const titles: Readonly<Record<ErrorCode, string>> = {
+const titles: Readonly<Record<ErrorCode | HttpCode, string>> = {
   BAD_REQUEST: 'The request cannot be understood',
   VALIDATION_FAILED: 'The input is not valid',
   UNAUTHENTICATED: 'Credentials are missing or wrong',
   FORBIDDEN: 'Not allowed',
   NOT_FOUND: 'Not found',
+  METHOD_NOT_ALLOWED: 'Not a method of this path',
+  NOT_ACCEPTABLE: 'Not available in that form',
   CONFLICT: 'In conflict with what is there',
   GONE: 'No longer available',
+  PRECONDITION_FAILED: 'Changed meanwhile',
   TOO_LARGE: 'Too large',
   UNSUPPORTED: 'Not supported',
   RATE_LIMITED: 'Too many requests',
@@ -20,9 +25,29 @@ const titles: Readonly<Record<ErrorCode, string>> = {
   INTERNAL: 'Something went wrong on our side',
 }
 
+/** What only HTTP has. */
+const httpStatuses = { METHOD_NOT_ALLOWED: 405, NOT_ACCEPTABLE: 406, PRECONDITION_FAILED: 412 } as const
+type HttpCode = keyof typeof httpStatuses
+
+/** An error of HTTP itself, which GraphQL does not know. */
+export class HttpError extends SluiceError {
+  readonly httpCode: HttpCode
+  readonly headers: Readonly<Record<string, string>>
+
+  constructor(
+    httpCode: HttpCode,
+    message: string,
+    options: ConstructorParameters<typeof SluiceError>[2] & {
+      readonly headers?: Readonly<Record<string, string>>
+    } = {},
+  ) {
+    super('BAD_REQUEST', message, options)
+    this.httpCode = httpCode
+    this.headers = options.headers ?? {}
+  }
+}
+
 export interface ProblemOptions {
-  /** @default the error's own */
-  readonly status?: number
   readonly headers?: Readonly<Record<string, string>>
   /** Members beside those of the standard. */
   readonly extensions?: Readonly<Record<string, unknown>>
@@ -38,27 +63,33 @@ export interface ProblemOptions {
 export function replyProblem(
   response: ServerResponse,
   error: SluiceError,
-  { status = error.http, headers = {}, extensions = {} }: ProblemOptions = {},
+  { headers = {}, extensions = {} }: ProblemOptions = {},
 ): void {
+  const own = error instanceof HttpError ? error : undefined
+  const code = own?.httpCode ?? error.code
+  const status = own ? httpStatuses[own.httpCode] : error.http
   const body = JSON.stringify({
-    type: `urn:sluice:problem:${error.code.toLowerCase().replaceAll('_', '-')}`,
-    title: titles[error.code],
+    ...error.details,
+    type: `urn:sluice:problem:${code.toLowerCase().replaceAll('_', '-')}`,
+    title: titles[code],
     status,
     detail: error.message,
-    code: error.code,
+    code,
     request_id: response.getHeader('x-request-id'),
     ...(error.path ? { path: error.path } : {}),
-    ...error.details,
     ...extensions,
   })
+  showQuotas(response, quotaOfError(error))
   response.writeHead(status, {
     'content-type': 'application/problem+json',
     'content-length': Buffer.byteLength(body),
     'cache-control': 'no-store',
-    ...(error.code === 'UNAUTHENTICATED' ? { 'www-authenticate': 'Bearer, Basic realm="sluice"' } : {}),
-    ...(error.code === 'UNAVAILABLE' ? { 'retry-after': '10' } : {}),
+    ...(code === 'UNAUTHENTICATED' ? { 'www-authenticate': 'Bearer, Basic realm="sluice"' } : {}),
+    ...(code === 'UNAVAILABLE' ? { 'retry-after': '10' } : {}),
     // The rest of a body that is too large is not worth reading.
-    ...(error.code === 'TOO_LARGE' ? { connection: 'close' } : {}),
+    ...(code === 'TOO_LARGE' ? { connection: 'close' } : {}),
+    ...retryAfter(error),
+    ...own?.headers,
     ...headers,
   })
   response.end(response.req.method === 'HEAD' ? undefined : body)

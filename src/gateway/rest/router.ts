@@ -1,33 +1,47 @@
 /**
  * The REST face as a table of routes. A path that is not in it answers 404, a method that a path has not 405 with
  * `Allow`; whatever a handler throws becomes problem details. HEAD goes to GET where a route has no HEAD of its own.
+ *
+ * Whoever comes in is counted and held to the same limits as on GraphQL, and refusals are audited alike.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Audit } from '../../access/audit.ts'
 import type { Authenticator } from '../../access/authenticate.ts'
-import type { Principal } from '../../access/principal.ts'
+import type { Held, Limits, Quota } from '../../access/limits.ts'
+import { anonymous, type Principal } from '../../access/principal.ts'
 import { clientError } from '../../database/client-errors.ts'
 import { SluiceError } from '../../errors.ts'
 import type { Log } from '../../log.ts'
+import { auditRefusal } from '../audit-refusals.ts'
+import { showQuotas } from '../rate-limit-headers.ts'
 import { requestPath } from '../request-path.ts'
 import { inRequestedRole } from '../requested-role.ts'
-import { replyProblem } from './problem.ts'
+import type { DocumentCaller } from './documents.ts'
+import { isAccepted } from './negotiation.ts'
+import { requireKnown } from './parameters.ts'
+import { HttpError, replyProblem } from './problem.ts'
 
 /** One request, with who makes it. */
-export interface RestCall {
+export interface RestCall extends DocumentCaller {
   readonly request: IncomingMessage
   readonly response: ServerResponse
   /** What `{name}` in the pattern stood for, decoded. */
   readonly params: Readonly<Record<string, string>>
   readonly query: URLSearchParams
-  readonly principal: Principal
-  readonly requestId: string
-  readonly address: string | null
 }
 
 export interface RestRoute {
   readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   /** `/v1/sessions/{id}`; each `{name}` stands for one part of the path. */
   readonly pattern: string
+  /** Parameters of the query string; any other is refused. @default none */
+  readonly query?: readonly string[]
+  /** Media types of a successful answer, of which the client has to accept one; null where it has no body. @default application/json */
+  readonly produces?: readonly string[] | null
+  /** Of what a principal may have so many at once. @default concurrent */
+  readonly holds?: Held
+  /** What audit entries of refusals call it. @default rest */
+  readonly entrance?: string
   /** Answers; whatever it throws is answered for it. */
   handle(call: RestCall): Promise<void>
 }
@@ -35,6 +49,8 @@ export interface RestRoute {
 export interface RestRouterOptions {
   readonly routes: readonly RestRoute[]
   readonly authenticator: Authenticator
+  readonly limits: Limits
+  readonly audit: Audit
   readonly log: Log
 }
 
@@ -48,34 +64,76 @@ export type RestRouter = (request: IncomingMessage, response: ServerResponse, co
 
 /**
  * @example
- * const rest = createRestRouter({ routes: [...fileRoutes(parts)], authenticator, log })
+ * const rest = createRestRouter({ routes: [...fileRoutes(parts)], authenticator, limits, audit, log })
  * await rest(request, response, { requestId, address })
  */
-export function createRestRouter({ routes, authenticator, log }: RestRouterOptions): RestRouter {
+export function createRestRouter({ routes, authenticator, limits, audit, log }: RestRouterOptions): RestRouter {
   const table = routes.map((route) => ({ ...route, parts: route.pattern.split('/') }))
+  type Row = (typeof table)[number]
+
+  const choose = ({ method = 'GET' }: IncomingMessage, path: string) => {
+    const found = table.flatMap((route) => {
+      const params = paramsOf(route.parts, path)
+      return params ? [{ route, params }] : []
+    })
+    if (found.length === 0) throw new SluiceError('NOT_FOUND', `There is nothing at ${path.slice(0, 200)}.`)
+    const chosen =
+      found.find(({ route }) => route.method === method) ??
+      (method === 'HEAD' ? found.find(({ route }) => route.method === 'GET') : undefined)
+    if (!chosen) throw methodNotAllowed(found.map(({ route }) => route.method))
+    return chosen
+  }
+
+  /** Who it is, in the role asked for, within their limits. */
+  const enter = async (
+    { entrance = 'rest', holds = 'concurrent' }: Row,
+    request: IncomingMessage,
+    response: ServerResponse,
+    { requestId, address }: RestRequest,
+  ): Promise<{ principal: Principal; charge: (cost: number) => Promise<void> }> => {
+    const { authorization } = request.headers
+    let principal: Principal | undefined
+    const refused = (error: unknown) => {
+      if (!(error instanceof SluiceError)) return
+      auditRefusal(audit, error, { name: entrance, principal, authorization, address, requestId })
+    }
+    try {
+      principal = inRequestedRole(
+        request.headers['x-hasura-role'],
+        await authenticator.authenticate(authorization, { address }),
+      )
+      const who = principal
+      const requests = await limits.request(who, address)
+      showQuotas(response, requests)
+      response.once('close', limits.hold(holds, who, address))
+      let cost: Quota | null = null
+      const charge = async (points: number) => {
+        try {
+          cost = await limits.cost(who, address, points)
+          showQuotas(response, requests, cost)
+        } catch (error) {
+          refused(error)
+          throw error
+        }
+      }
+      return { principal: who, charge }
+    } catch (error) {
+      refused(error)
+      // Who fails to say who they are is counted as one who has not: a flood of wrong tokens is a flood.
+      if (!principal) await limits.request(anonymous, address)
+      throw error
+    }
+  }
+
   return async (request, response, { requestId, address }) => {
     try {
-      const path = requestPath(request)
-      const found = table.flatMap((route) => {
-        const params = paramsOf(route.parts, path)
-        return params ? [{ route, params }] : []
-      })
-      if (found.length === 0) throw new SluiceError('NOT_FOUND', `There is nothing at ${path.slice(0, 200)}.`)
-      const method = request.method ?? 'GET'
-      const chosen =
-        found.find(({ route }) => route.method === method) ??
-        (method === 'HEAD' ? found.find(({ route }) => route.method === 'GET') : undefined)
-      if (!chosen)
-        return replyMethodNotAllowed(
-          response,
-          found.map(({ route }) => route.method),
-        )
-      const principal = inRequestedRole(
-        request.headers['x-hasura-role'],
-        await authenticator.authenticate(request.headers.authorization, { address }),
-      )
+      const { route, params } = choose(request, requestPath(request))
+      const entered = await enter(route, request, response, { requestId, address })
       const query = new URL(request.url ?? '/', 'http://localhost').searchParams
-      await chosen.route.handle({ request, response, params: chosen.params, query, principal, requestId, address })
+      requireKnown(query, route.query ?? [])
+      requireAccepted(request, route.produces === undefined ? ['application/json'] : route.produces)
+      const userAgent = request.headers['user-agent'] ?? null
+      await route.handle({ request, response, params, query, requestId, address, userAgent, ...entered })
     } catch (error) {
       const known = error instanceof SluiceError ? error : clientError(error)
       if (!known) log.error({ err: error, requestId, path: request.url }, 'a REST request failed')
@@ -92,10 +150,14 @@ export function createRestRouter({ routes, authenticator, log }: RestRouterOptio
   }
 }
 
-function replyMethodNotAllowed(response: ServerResponse, methods: readonly string[]): void {
+function requireAccepted({ headers: { accept } }: IncomingMessage, types: readonly string[] | null): void {
+  if (types === null || types.some((type) => isAccepted(accept, type))) return
+  throw new HttpError('NOT_ACCEPTABLE', `Accept ${types.join(' or ')}; there is nothing else here.`)
+}
+
+function methodNotAllowed(methods: readonly string[]): HttpError {
   const allow = [...new Set(methods.flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : [method])))].join(', ')
-  const error = new SluiceError('BAD_REQUEST', `This path takes ${allow}.`)
-  replyProblem(response, error, { status: 405, headers: { allow } })
+  return new HttpError('METHOD_NOT_ALLOWED', `This path takes ${allow}.`, { headers: { allow } })
 }
 
 /** Undefined when the path does not fit. */
