@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type TestDatabase, testDatabase } from '../../test/ground/database.ts'
+import { settled, type TestDatabase, testDatabase } from '../../test/ground/database.ts'
 import { verifyCommand } from '../cli/audit.ts'
 import { createLog, silentLog } from '../log.ts'
 import { createAudit } from './audit.ts'
@@ -27,6 +27,7 @@ async function sealedLog(): Promise<TestDatabase> {
   const audit = createAudit({ pool, log: silentLog })
   for (let block = 0; block < 3; block += 1) {
     for (let entry = 0; entry < 4; entry += 1) await audit.record(anEntry())
+    await settled(pool)
     expect(await sealAuditBlock({ pool, sealer })).toMatchObject({ number: block + 1, entries: 4 })
   }
   await audit.record(anEntry())
@@ -193,6 +194,7 @@ describe('the chain of audit blocks', () => {
         'delete from signing_keys',
       )
       const other = createSealer(randomBytes(32).toString('base64'))
+      await settled(own.database.pool)
       await sealAuditBlock({ pool: own.database.pool, sealer: other })
       expect((await verifyAudit({ pool: own.database.pool, sealer })).fault).toMatchObject({
         kind: 'key unknown',
@@ -227,6 +229,7 @@ describe('the chain of audit blocks', () => {
       const audit = createAudit({ pool: own.database.pool, log: silentLog })
       await audit.record(anEntry())
       await audit.close()
+      await settled(own.database.pool)
       await sealAuditBlock({ pool: own.database.pool, sealer })
       expect((await verifyAudit({ pool: own.database.pool, sealer, expectHead: head })).fault).toMatchObject({
         kind: 'head differs',
@@ -248,6 +251,7 @@ describe('the chain of audit blocks', () => {
       await audit.record(anEntry())
       expect(await sealAuditBlock({ pool, sealer })).toBeNull()
       await slow.query('commit')
+      await settled(pool)
       expect(await sealAuditBlock({ pool, sealer })).toMatchObject({ number: 1, entries: 2 })
       expect((await verifyAudit({ pool, sealer })).fault).toBeNull()
     } finally {

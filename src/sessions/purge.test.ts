@@ -225,7 +225,7 @@ describe('the end of a session', () => {
     const [first, second] = [world.lambeth.granted.id, world.lambeth.other.id]
     const end = (integration: string) =>
       world.database.pool.query(
-        'update session_grants set expires_at = now() where session_id = $1 and integration_id = $2',
+        "update session_grants set expires_at = now() - interval '1 second' where session_id = $1 and integration_id = $2",
         [id, integration],
       )
     await end(first)

@@ -48,3 +48,20 @@ async function asAdmin(url: string, statement: string): Promise<void> {
     await client.end()
   }
 }
+
+/**
+ * Waits until all that was written so far is below the horizon of positions. Transactions hold it back for as long as
+ * they run, those of other databases of the server too, such as those of tests that run beside this one.
+ */
+export async function settled(pool: pg.Pool, patienceMs = 10_000): Promise<void> {
+  const { rows } = await pool.query<{ xid: string }>('select pg_current_xact_id()::text as xid')
+  const deadline = Date.now() + patienceMs
+  for (;;) {
+    const { rows: now } = await pool.query<{ settled: boolean }>(
+      'select pg_snapshot_xmin(pg_current_snapshot()) > $1::text::xid8 as settled',
+      [rows[0]?.xid],
+    )
+    if (now[0]?.settled) return
+    if (Date.now() > deadline) throw new Error('A transaction has been running for all this time.')
+  }
+}

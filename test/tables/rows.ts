@@ -117,12 +117,13 @@ export async function fillTables(
           : { event_id: keys[number], session_id: keys[number], operational_event_id: null }
         : {}),
     }))
+    const columns = await written(pool, table.name)
     const client = await pool.connect()
     try {
       // Rows are random, so foreign keys and triggers rest meanwhile.
       await client.query("set session_replication_role = 'replica'")
       await client.query(
-        `insert into ${table.name} select * from jsonb_populate_recordset(null::${table.name}, $1) on conflict do nothing`,
+        `insert into ${table.name} (${columns}) select ${columns} from jsonb_populate_recordset(null::${table.name}, $1) on conflict do nothing`,
         [JSON.stringify(rows)],
       )
     } finally {
@@ -139,4 +140,14 @@ export async function fillTables(
     )
   }
   return stored
+}
+
+/** The columns that an insert may name: Postgres makes the generated ones itself. */
+async function written(pool: Database['pool'], table: string): Promise<string> {
+  const { rows } = await pool.query<{ columns: string }>(
+    `select string_agg(quote_ident(attname), ', ' order by attnum) as columns from pg_attribute
+      where attrelid = $1::regclass and attnum > 0 and not attisdropped and attgenerated = ''`,
+    [table],
+  )
+  return rows[0]?.columns ?? ''
 }
