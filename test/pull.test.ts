@@ -107,10 +107,10 @@ describe('pulling a session', () => {
       variables: { id: session.id },
       authorization: basic(world.camden.granted.consumer),
     })
-    const { rows } = await world.database.pool.query('select 1 from audit_entries where $1 = any(session_ids) and actor_id <> $2', [
-      session.id,
-      world.source.id,
-    ])
+    const { rows } = await world.database.pool.query(
+      'select 1 from audit_entries where $1 = any(session_ids) and actor_id <> $2',
+      [session.id, world.source.id],
+    )
     expect(rows).toEqual([])
   })
 
