@@ -6,7 +6,10 @@ import { createSandboxPool, type SandboxPoolOptions } from './sandbox/pool.ts'
 import { createTurns } from './turns.ts'
 
 export interface ConnectionCarrierOptions
-  extends Pick<RunParts, 'database' | 'sealer' | 'egress' | 'mailer' | 'log' | 'retentionAfterRetrievalDays'> {
+  extends Pick<
+    RunParts,
+    'database' | 'sealer' | 'egress' | 'mailer' | 'log' | 'objects' | 'retentionAfterRetrievalDays'
+  > {
   readonly sandbox?: SandboxPoolOptions
 }
 

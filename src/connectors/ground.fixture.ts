@@ -12,6 +12,7 @@ import { createMailer } from '../egress/mail.ts'
 import { silentLog } from '../log.ts'
 import { type ConnectionCarrier, createConnectionCarrier } from './carrier.ts'
 import { type ConnectInput, connect, installConnector, reviewConnector } from './registry.ts'
+import type { ObjectStore } from './run-files.ts'
 import type { SandboxPoolOptions } from './sandbox/pool.ts'
 
 export type ConnectorGround = Awaited<ReturnType<typeof connectorGround>>
@@ -62,9 +63,9 @@ export async function connectorGround({ poolSize = 10, smtpUrl, on }: GroundOpti
     flow,
     integration,
 
-    carrier(sandbox?: SandboxPoolOptions): ConnectionCarrier {
+    carrier(sandbox?: SandboxPoolOptions, more: { readonly objects?: ObjectStore } = {}): ConnectionCarrier {
       const options = { database, sealer, egress, mailer, log: silentLog, retentionAfterRetrievalDays: 5, sandbox }
-      const carrier = createConnectionCarrier(options)
+      const carrier = createConnectionCarrier({ ...options, ...more })
       carriers.push(carrier)
       return carrier
     },

@@ -12,6 +12,7 @@ import type { Log } from '../log.ts'
 import { createCapabilities } from './capabilities.ts'
 import { type RunCall, type RunLine, recordRun, stateConflict } from './record.ts'
 import { type Retrieval, retrieveForRun } from './retrieve.ts'
+import { connectionStore, type ObjectStore, sessionFiles } from './run-files.ts'
 import type { SandboxPool } from './sandbox/pool.ts'
 import type { RunFailure, RunOutcome } from './sandbox/process.ts'
 import type { RunInput } from './sandbox/protocol.ts'
@@ -27,6 +28,8 @@ export interface RunParts {
   readonly egress: Egress
   readonly mailer: Mailer
   readonly log: Log
+  /** The file storage; without it connectors get no files. */
+  readonly objects?: ObjectStore
   readonly sandboxes: SandboxPool
   readonly turns: Turns
   /** Source of the connector's bundle, by its hash. */
@@ -153,8 +156,12 @@ async function attempt(
   const scrub = createScrubber(Object.values(secrets))
   const bundle = await parts.bundles(connector.id, connector.bundle_sha256)
   const over = new AbortController()
+  const ids = { connection_id: connection.id, session_id: delivery.session_id, delivery_id: delivery.id }
   const call = createCapabilities({
     manifest: connector.manifest,
+    settings: completeSettings(connector.manifest, connection.settings, {}),
+    files: parts.objects && sessionFiles({ pool: parts.database.pool, objects: parts.objects, ...ids }),
+    store: parts.objects && connectionStore(parts.objects, connection.id),
     egress: parts.egress,
     mailer: parts.mailer,
     log: parts.log,

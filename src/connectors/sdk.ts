@@ -13,10 +13,15 @@
  *   return statusCode === 201 ? 'success' : `The office answered ${statusCode}.`
  * }
  *
- * @example With types, settings and state:
+ * @example With settings, which have their types from their declaration, and state:
  * import { defineConnector } from 'sluice/connector'
  *
- * export default defineConnector<{ settings: { url: string; token: string }; state: { sent: number } }>({
+ * export default defineConnector({
+ *   settings: [
+ *     { key: 'url', type: 'STRING', mandatory: true },
+ *     { key: 'token', type: 'PASSWORD', mandatory: true },
+ *     { key: 'sent', type: 'INTERNAL' },
+ *   ],
  *   async consume({ session, settings, state, request, log, delivery }) {
  *     const answer = await request.send({
  *       method: 'PUT',
@@ -25,7 +30,7 @@
  *       body: session,
  *     })
  *     if (answer.statusCode >= 300) return `The receiver answered ${answer.statusCode}.`
- *     state.sent = (state.sent ?? 0) + 1
+ *     state.sent = Number(state.sent ?? 0) + 1
  *     log.info(`Sent number ${state.sent}.`)
  *     return 'success'
  *   },
@@ -38,6 +43,16 @@
  * over hours and days. Throwing is a failure too; then state is not saved.
  */
 export type Status = 'success' | 'failed' | (string & {})
+
+/**
+ * The extension guide's result, in place of a status: the session was processed,
+ * whatever the code, and is not tried again. `returnCode` 0 is a plain success,
+ * 999 is listed among the failed runs, any other is a success that shows its code.
+ */
+export interface Result {
+  readonly returnCode?: number
+  readonly message?: string
+}
 
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json | undefined }
 
@@ -88,21 +103,62 @@ export interface FullResponse<Body = unknown> extends Response<Body> {
   readonly headers: Readonly<Record<string, string>>
 }
 
-export interface Outgoing {
+/** One part of a multipart body: a text, bytes, or a file of the session, which is streamed and never in your memory. */
+export type Part =
+  | {
+      readonly name: string
+      readonly content: string | Uint8Array
+      readonly filename?: string
+      /** MIME type. */
+      readonly type?: string
+    }
+  | {
+      readonly name: string
+      /** Name or id of a file of the session. Needs `"files"` in the manifest's permissions. */
+      readonly file: string
+      /** @default the file's own */
+      readonly filename?: string
+      readonly type?: string
+    }
+
+/** What `body` is, where its own type does not say so. */
+export type BodyType =
+  /** Any value, texts too. */
+  | 'json'
+  | 'text'
+  /** A Uint8Array. */
+  | 'bytes'
+  /** Bytes, as text. */
+  | 'base64'
+  /** An object of texts, numbers, truth values, or lists of them; sent as application/x-www-form-urlencoded. */
+  | 'form'
+  /** A list of {@link Part}. */
+  | 'multipart'
+  /** Name or id of a file of the session, which is streamed as the body. */
+  | 'file'
+
+/** What every request can be given. */
+export interface RequestOptions {
+  readonly headers?: Readonly<Record<string, string>>
+  /** @default 'text' for text, 'bytes' for a Uint8Array, 'json' for anything else */
+  readonly bodyType?: BodyType
+  /** For the whole call; at most what is left of the run's own time. @default 20000 */
+  readonly timeoutMs?: number
+  /**
+   * What to make of the answer's body. `auto` gives a value where the answer
+   * says that it is JSON, else text; `json` parses whatever came, and throws if it is none.
+   * @default 'auto'
+   */
+  readonly responseType?: 'auto' | 'json' | 'text' | 'bytes' | 'base64'
+}
+
+export interface Outgoing extends RequestOptions {
   /** @default 'GET' */
   readonly method?: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'OPTIONS'
   /** To a host that the manifest's permissions name. */
   readonly url: string
-  readonly headers?: Readonly<Record<string, string>>
-  /** Text and bytes are sent as they are; anything else as JSON. */
+  /** Text and bytes are sent as they are; anything else as JSON, or as `bodyType` says. */
   readonly body?: unknown
-  /** For the whole call; at most what is left of the run's own time. */
-  readonly timeoutMs?: number
-  /**
-   * What to make of the answer's body. `auto` gives a value for JSON, else text.
-   * @default 'auto'
-   */
-  readonly responseType?: 'auto' | 'text' | 'bytes'
 }
 
 /**
@@ -111,22 +167,25 @@ export interface Outgoing {
  * {@link CapabilityError} when there is no answer.
  */
 export interface Request {
-  get<Body = unknown>(
-    url: string | { readonly url: string },
-    options?: Pick<Outgoing, 'headers' | 'timeoutMs'>,
-  ): Promise<Response<Body>>
-  /** Sends `payload` as JSON, or as it is when it is text or bytes. */
-  post<Body = unknown>(
-    url: string,
-    payload: unknown,
-    options?: Pick<Outgoing, 'headers' | 'timeoutMs'>,
-  ): Promise<Response<Body>>
+  get<Body = unknown>(url: Place, options?: Omit<RequestOptions, 'bodyType'>): Promise<Response<Body>>
+  head(url: Place, options?: Omit<RequestOptions, 'bodyType'>): Promise<Response>
+  delete<Body = unknown>(url: Place, options?: Omit<RequestOptions, 'bodyType'>): Promise<Response<Body>>
+  /** Sends `payload` as JSON, as it is when it is text or bytes, or as `bodyType` says. */
+  post<Body = unknown>(url: Place, payload?: unknown, options?: RequestOptions): Promise<Response<Body>>
+  put<Body = unknown>(url: Place, payload?: unknown, options?: RequestOptions): Promise<Response<Body>>
+  patch<Body = unknown>(url: Place, payload?: unknown, options?: RequestOptions): Promise<Response<Body>>
+  /** Any method, and the answer with its headers. */
   send<Body = unknown>(outgoing: Outgoing): Promise<FullResponse<Body>>
 }
 
-/** Thrown by `request` and `mail`. */
+type Place = string | { readonly url: string }
+
+/** Thrown by `request`, `mail`, `files` and `store`. */
 export interface CapabilityError extends Error {
-  /** `BLOCKED` (not permitted), `TIMEOUT`, `UNREACHABLE`, `TOO_LARGE`, `LIMIT`, `INVALID` (the arguments), `INTERNAL` */
+  /**
+   * `BLOCKED` (not permitted), `TIMEOUT`, `UNREACHABLE`, `NOT_FOUND`, `TOO_LARGE`, `LIMIT`, `INVALID` (the
+   * arguments), `INTERNAL`
+   */
   readonly code: string
 }
 
@@ -138,14 +197,65 @@ export interface MailMessage {
   readonly html?: string
 }
 
-/** Needs `"mail"` in the manifest's permissions. */
+/**
+ * Needs `"mail"` in the manifest's permissions. A mail goes only to addresses
+ * that stand in the connection's settings: whoever set it up has chosen who is
+ * mailed, and no data can.
+ */
 export interface Mail {
   /** The message id is the same in every attempt of a delivery, so a repeated mail can be recognised. */
   send(message: MailMessage): Promise<{ readonly messageId: string }>
 }
 
-/** Lines of the run's own log, which the people of the connection's team read. Do not log personal data. */
+export interface SessionFile {
+  readonly id: string
+  readonly name: string
+  /** MIME type, as its content was found to be. */
+  readonly type: string
+  /** In bytes. */
+  readonly size: number | null
+  /** Of its content, hex. */
+  readonly sha256: string | null
+  /** Only `stored` ones can be read. */
+  readonly status: 'stored' | 'pending' | 'quarantined' | 'refused' | 'missing' | 'purged'
+}
+
+/**
+ * The session's files, through the integration's grant; each one that is opened
+ * is audited. Needs `"files"` in the manifest's permissions. A run is brought 64 MiB at
+ * most; larger ones go out as a part or a body of a request without passing through you.
+ */
+export interface SessionFiles {
+  list(): Promise<readonly SessionFile[]>
+  /** By name or id. @throws CapabilityError `NOT_FOUND`, also for a file that is not stored. */
+  read(file: string | Pick<SessionFile, 'id'>): Promise<Uint8Array>
+  /** As UTF-8. */
+  text(file: string | Pick<SessionFile, 'id'>): Promise<string>
+  /** In pieces of about 1 MiB. */
+  stream(file: string | Pick<SessionFile, 'id'>): AsyncIterable<Uint8Array>
+}
+
+/**
+ * Files of the connection's own, which stay from run to run: a table of codes, a
+ * cached document. Needs `"store"` in the manifest's permissions. At most 200 files
+ * of 4 MiB, 64 MiB together. They outlive sessions: keep no data of a session there.
+ */
+export interface Store {
+  list(): Promise<readonly { readonly name: string; readonly size: number }[]>
+  /** Undefined when there is none of this name. */
+  get(name: string): Promise<Uint8Array | undefined>
+  text(name: string): Promise<string | undefined>
+  /** @param name 1 to 100 letters, digits and `._-` */
+  put(name: string, content: string | Uint8Array): Promise<void>
+  remove(name: string): Promise<void>
+}
+
+/**
+ * Lines of the run's own log, which the people of the connection's team read; at most 1,000 of them. `console` writes
+ * there too. Secrets of the settings are taken out. Do not log personal data.
+ */
 export interface RunLog {
+  debug(message: string): void
   info(message: string): void
   warn(message: string): void
   error(message: string): void
@@ -183,21 +293,96 @@ export interface ConsumerContext<Types extends ConnectorTypes = ConnectorTypes> 
   }
   readonly request: Request
   readonly mail: Mail
+  readonly files: SessionFiles
+  readonly store: Store
   readonly log: RunLog
 }
+
+/** What functions have that are called without a session. */
+export type Capabilities = Pick<ConsumerContext, 'request' | 'log'>
 
 /** Hands one session to a third party. */
 export type Consumer<Types extends ConnectorTypes = ConnectorTypes> = (
   context: ConsumerContext<Types>,
-) => Status | Promise<Status>
+) => Status | Result | Promise<Status | Result>
 
 export interface Connector<Types extends ConnectorTypes = ConnectorTypes> {
-  readonly consume: Consumer<Types>
+  /** Called once for each delivery, and again when it failed. */
+  readonly consume?: Consumer<Types>
+  /**
+   * Called before settings are saved, after the manifest's own rules were checked. Throw an error whose message tells
+   * the person what to change, in their language if you can.
+   *
+   * @param locale BCP 47, such as `en` or `de-CH`
+   */
+  validateSettings?(
+    values: ConsumerContext<Types>['settings'],
+    locale: string,
+    context: Capabilities,
+  ): void | Promise<void>
+  /** The text that people see for a setting's key. Without it, or when it returns undefined, the manifest's label is shown. */
+  getLabelForKey?(key: string, locale: string): string | undefined
+  /** Behind the button "test connection". Throw an error that says what is wrong; a text that it returns is shown as a success. */
+  testConnection?(settings: ConsumerContext<Types>['settings'], locale: string, context: Capabilities): unknown
+  /** Any other function, by its name: see the guide for those of other kinds of connector. */
+  // biome-ignore lint/suspicious/noExplicitAny: each kind has functions of its own shape.
+  readonly [name: string]: any
 }
 
-/** Gives a connector its types; export the result as default. */
+/** A setting as the manifest has it; `npm run connector -- check` compares the two. */
+export interface SettingDeclaration {
+  readonly key: string
+  /** @default 'STRING' */
+  readonly type?: 'STRING' | 'LONG_STRING' | 'PASSWORD' | 'DATE' | 'INT' | 'BOOLEAN' | 'INTERNAL'
+  readonly mandatory?: boolean
+  readonly default?: string | number | boolean
+}
+
+type ValueOf<Item extends SettingDeclaration> = Item extends { type: 'INT' }
+  ? number
+  : Item extends { type: 'BOOLEAN' }
+    ? boolean
+    : string
+
+type Given<Item extends SettingDeclaration> = Item extends { type: 'INTERNAL' } ? never : Item
+/** It has a value in every run. */
+type Sure<Item extends SettingDeclaration> = Item extends { mandatory: true }
+  ? Item
+  : Item extends { default: string | number | boolean }
+    ? Item
+    : never
+
+/**
+ * The values of declared settings: mandatory ones and ones with a default are always there.
+ *
+ * @example
+ * const settings = [{ key: 'url', type: 'STRING', mandatory: true }, { key: 'limit', type: 'INT' }] as const
+ * type Settings = SettingsOf<typeof settings> // { readonly url: string; readonly limit?: number }
+ */
+export type SettingsOf<Items extends readonly SettingDeclaration[]> = {
+  readonly [Item in Sure<Given<Items[number]>> as Item['key']]: ValueOf<Item>
+} & {
+  readonly [Item in Exclude<Given<Items[number]>, Sure<Given<Items[number]>>> as Item['key']]?: ValueOf<Item>
+}
+
+/** The state of declared settings: those of type INTERNAL. */
+export type StateOf<Items extends readonly SettingDeclaration[]> = {
+  [Item in Extract<Items[number], { type: 'INTERNAL' }> as Item['key']]: Json
+}
+
+interface TypesOf<Items extends readonly SettingDeclaration[]> extends ConnectorTypes {
+  settings: SettingsOf<Items>
+  state: StateOf<Items>
+}
+
+/** Gives a connector its types; export the result as default. With `settings`, their values have the types they declare. */
+export function defineConnector<const Items extends readonly SettingDeclaration[]>(
+  connector: Connector<TypesOf<Items>> & { readonly settings: Items },
+): Connector<TypesOf<Items>>
+/** With types of your own. */
 export function defineConnector<Types extends ConnectorTypes = ConnectorTypes>(
   connector: Connector<Types>,
-): Connector<Types> {
+): Connector<Types>
+export function defineConnector(connector: Connector): Connector {
   return connector
 }

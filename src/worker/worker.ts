@@ -108,7 +108,7 @@ function allSchedules({ config, database, files, log }: WorkerOptions): readonly
   ]
 }
 
-function allCarriers({ config, database, sealer, egress, mailer, log }: CarrierParts): readonly Carrier[] {
+function allCarriers({ config, database, sealer, files, egress, mailer, log }: CarrierParts): readonly Carrier[] {
   return [
     createWebhookCarrier({ pool: database.pool, sealer, egress }),
     createConnectionCarrier({
@@ -117,6 +117,7 @@ function allCarriers({ config, database, sealer, egress, mailer, log }: CarrierP
       egress,
       mailer,
       log,
+      objects: files,
       retentionAfterRetrievalDays: config.RETENTION_AFTER_RETRIEVAL_DAYS,
     }),
   ]

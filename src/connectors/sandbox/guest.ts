@@ -72,6 +72,8 @@ const isBytes = (value: unknown): value is Uint8Array => {
     return false
   }
 }
+const setBytes = uncurried(Uint8Array.prototype.set as (this: Uint8Array, from: Uint8Array, at: number) => void)
+const PlainDecoder = TextDecoder
 const encoder = new TextEncoder()
 const decoder = new TextDecoder()
 const encode = uncurried(TextEncoder.prototype.encode)
@@ -340,40 +342,146 @@ function guarded(state: Record<string, unknown>): unknown {
 }
 
 function capabilities(run: number): object {
-  const request = async (outgoing: Record<string, unknown>) => {
-    const { body } = outgoing
-    // Text is the body as it is; other values are sent as JSON.
-    const content =
-      body === undefined || body === null
-        ? null
-        : typeof body === 'string'
-          ? { text: body }
-          : isBytes(body)
-            ? { base64: base64(body) }
-            : { json: body }
-    const answer = (await ask(run, 'request', { ...outgoing, body: content })) as RequestAnswer
-    return { statusCode: answer.statusCode, headers: answer.headers, response: received(answer) }
+  const request = async ({ bodyType, ...outgoing }: Record<string, unknown>) => {
+    const body = bodyOf(outgoing.body, bodyType)
+    const answer = (await ask(run, 'request', { ...outgoing, body })) as RequestAnswer
+    return {
+      statusCode: answer.statusCode,
+      headers: answer.headers,
+      response: received(answer, outgoing.responseType),
+    }
   }
   const brief = async (outgoing: Record<string, unknown>) => {
     const { statusCode, response } = await request(outgoing)
     return { statusCode, response }
   }
+  const sending = (method: string) => (url: unknown, body: unknown, options?: object) =>
+    brief({ ...options, method, url: addressOf(url), body })
+  const asking = (method: string) => (url: unknown, options?: object) =>
+    brief({ ...options, method, url: addressOf(url) })
   const addressOf = (url: unknown) => (typeof url === 'object' && url !== null ? (url as { url: unknown }).url : url)
   const write = (level: LogLevel) => (message: unknown) => log(run, level, [message])
   return {
     request: freeze({
-      get: (url: unknown, options?: object) => brief({ ...options, method: 'GET', url: addressOf(url) }),
-      post: (url: unknown, body: unknown, options?: object) =>
-        brief({ ...options, method: 'POST', url: addressOf(url), body }),
+      get: asking('GET'),
+      head: asking('HEAD'),
+      delete: asking('DELETE'),
+      post: sending('POST'),
+      put: sending('PUT'),
+      patch: sending('PATCH'),
       send: request,
     }),
+    files: freeze(sessionFiles(run)),
+    store: freeze(ownFiles(run)),
     mail: freeze({ send: (message: unknown) => ask(run, 'mail', message) }),
     log: freeze({ debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') }),
   }
 }
 
-function received({ body, encoding }: RequestAnswer): unknown {
+/** Without a `bodyType`, text is the body as it is, bytes are bytes, and other values are sent as JSON. */
+function bodyOf(body: unknown, bodyType: unknown): unknown {
+  if (body === undefined || (body === null && bodyType === undefined)) return null
+  const type = bodyType ?? (typeof body === 'string' ? 'text' : isBytes(body) ? 'bytes' : 'json')
+  switch (type) {
+    case 'json':
+      return { json: body }
+    case 'text':
+      return { text: text(body) }
+    case 'bytes':
+      return { base64: base64(body as Uint8Array) }
+    case 'base64':
+      return { base64: body }
+    case 'form':
+      return { form: body }
+    case 'file':
+      return { file: body }
+    case 'multipart': {
+      if (!isArray(body)) throw new PlainTypeError('A multipart body is a list of parts.')
+      const parts: unknown[] = []
+      for (let index = 0; index < body.length; index++) {
+        const { content, ...part } = body[index]
+        if (content !== undefined)
+          part[isBytes(content) ? 'base64' : 'text'] = isBytes(content) ? base64(content) : text(content)
+        parts[index] = part
+      }
+      return { parts }
+    }
+    default:
+      throw new PlainTypeError(
+        `There is no bodyType "${text(type)}". It is json, text, bytes, base64, form, multipart or file.`,
+      )
+  }
+}
+
+interface Chunk {
+  readonly base64: string | null
+}
+
+function sessionFiles(run: number): object {
+  const stream = async function* (name: unknown) {
+    const { handle } = (await ask(run, 'files.open', { name: nameOf(name) })) as { handle: number }
+    let ended = false
+    try {
+      for (;;) {
+        const { base64: encoded } = (await ask(run, 'files.chunk', { handle })) as Chunk
+        ended = encoded === null
+        if (encoded === null) return
+        yield fromBase64(encoded)
+      }
+    } finally {
+      // Whoever stops reading lets the host stop too; after the run it has stopped already.
+      if (!ended && run === current) await ask(run, 'files.close', { handle })
+    }
+  }
+  const read = async (name: unknown) => {
+    const { handle, file } = (await ask(run, 'files.open', { name: nameOf(name) })) as {
+      handle: number
+      file: { size: number }
+    }
+    const whole = new PlainBytes(file.size)
+    for (let at = 0; ; ) {
+      const { base64: encoded } = (await ask(run, 'files.chunk', { handle })) as Chunk
+      if (encoded === null) return whole
+      const bytes = fromBase64(encoded)
+      setBytes(whole, bytes, at)
+      at += byteLengthOf(bytes)
+    }
+  }
+  return {
+    list: () => ask(run, 'files.list', null),
+    read,
+    text: async (name: unknown) => decode(new PlainDecoder(), await read(name)),
+    stream,
+  }
+}
+
+function ownFiles(run: number): object {
+  const get = async (name: unknown) => {
+    const { base64: encoded } = (await ask(run, 'store.get', { name })) as Chunk
+    return encoded === null ? undefined : fromBase64(encoded)
+  }
+  return {
+    list: () => ask(run, 'store.list', null),
+    get,
+    text: async (name: unknown) => {
+      const found = await get(name)
+      return found === undefined ? undefined : decode(new PlainDecoder(), found)
+    },
+    put: (name: unknown, content: unknown) =>
+      ask(run, 'store.put', { name, base64: base64(isBytes(content) ? content : encode(encoder, text(content))) }),
+    remove: (name: unknown) => ask(run, 'store.remove', { name }),
+  }
+}
+
+/** Of a file, or its name or id. */
+function nameOf(file: unknown): unknown {
+  return typeof file === 'object' && file !== null ? (file as { id: unknown }).id : file
+}
+
+function received({ body, encoding }: RequestAnswer, responseType: unknown): unknown {
+  if (responseType === 'base64') return body
   if (encoding === 'base64') return fromBase64(body)
+  if (responseType === 'json') return parse(body)
   if (encoding === 'text') return body
   try {
     return parse(body)

@@ -15,6 +15,7 @@ const limits: Partial<RunLimits> = {
   messageBytes: 1024 * 1024,
   calls: 50,
   logLines: 20,
+  cpuMs: 1500,
 }
 
 let pool: SandboxPool
@@ -337,6 +338,55 @@ describe('what it uses up is bounded, and only it pays', () => {
   ])('%s', async (_case, body, message, options = {}) => {
     const { outcome } = await attempt(body, options)
     expect(outcome).toMatchObject(failure(message))
+  })
+
+  test.runIf(process.platform === 'linux')(
+    'a loop ends with its processor time, long before its run would',
+    async () => {
+      const begun = performance.now()
+      const { outcome } = await attempt('for (;;);', { timeoutMs: 60_000 })
+      expect(outcome).toEqual({
+        ok: false,
+        failure: 'cpu',
+        message: 'The connector used more than 1.5 s of processor time.',
+      })
+      expect(performance.now() - begun).toBeLessThan(30_000)
+    },
+  )
+
+  test('waiting costs no processor time', async () => {
+    const { outcome } = await attempt(`await new Promise((resolve) => setTimeout(resolve, 2000)); return 'success'`)
+    expect(outcome).toEqual(returned('success'))
+  })
+
+  test.runIf(process.platform === 'linux')(
+    'what goes on computing after its run is ended, and the next run is as new',
+    async () => {
+      const body = `
+      if (globalThis.mark) return 'old process'
+      globalThis.mark = 1
+      ;(async () => { for (;;) await null })()
+      return 'success'`
+      expect((await attempt(body, { key: 'restless' })).outcome).toEqual(returned('success'))
+      const size = pool.size
+      await expect
+        .poll(
+          async () => (await attempt(`return String(globalThis.mark)`, { key: 'restless', timeoutMs: 700 })).outcome,
+          { timeout: 10_000 },
+        )
+        .toEqual(returned('undefined'))
+      expect(pool.size).toBeLessThanOrEqual(size)
+    },
+  )
+
+  test('what one run waited for when it ended is not answered in the next', async () => {
+    const body = `
+      if (globalThis.answered) return 'answered'
+      request.get('http://example.org/').then(() => { globalThis.answered = true }, () => {})
+      return 'success'`
+    for (let count = 0; count < 3; count++) {
+      expect((await attempt(body, { key: 'unanswered' })).outcome).toEqual(returned('success'))
+    }
   })
 
   test('a log flood is cut, and said to be', async () => {

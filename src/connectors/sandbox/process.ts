@@ -31,6 +31,8 @@ export interface RunLimits {
   readonly logLines: number
   /** @default 256 KiB */
   readonly logBytes: number
+  /** Processor time of one run, all threads together. Needs Linux; elsewhere only `timeoutMs` ends a loop. @default 5000 */
+  readonly cpuMs: number
   /** Heap of one process; the whole process may hold 2.5 times as much. @default 128 */
   readonly memoryMb: number
   /** For a new process to load its bundle. @default 10 000 */
@@ -45,6 +47,7 @@ export const defaultLimits: RunLimits = {
   openCalls: 32,
   logLines: 1000,
   logBytes: 256 * 1024,
+  cpuMs: 5000,
   memoryMb: 128,
   loadMs: 10_000,
 }
@@ -125,8 +128,13 @@ interface ActiveRun {
   logBytes: number
 }
 
-/** Resident memory is looked at this often while a run lasts; a process fills about 100 MB in between. */
-const memoryCheckMs = 50
+/** Resident memory and processor time are looked at this often while a run lasts; a process fills about 100 MB in between. */
+const usageCheckMs = 50
+/** What works on although its run is over is found this long after it. */
+const idleCheckMs = 250
+/** Linux's USER_HZ is 100 wherever Deno runs; its pages are of 4 KiB, or counted as such where they are larger. */
+const clockTickMs = 10
+const pageBytes = 4096
 const keptErrorOutput = 16_384
 const maxErrorOutput = 1024 * 1024
 
@@ -154,6 +162,7 @@ export class SandboxProcess {
   #dead = false
   #runs = 0
   #run: ActiveRun | undefined
+  #idleCheck: NodeJS.Timeout | undefined
 
   private constructor(command: SandboxCommand, limits: RunLimits) {
     this.#limits = limits
@@ -232,7 +241,16 @@ export class SandboxProcess {
       () => this.#end('timeout', `The connector did not finish within ${seconds(timeoutMs)}.`),
       Math.max(1, startedAt + timeoutMs - performance.now()),
     )
-    const memoryCheck = setInterval(() => void this.#checkMemory(), memoryCheckMs)
+    clearTimeout(this.#idleCheck)
+    let began: number | undefined
+    const usageCheck = setInterval(async () => {
+      const usage = await this.#usage()
+      if (this.#run?.number !== number || !usage) return
+      // The first look comes late by at most one interval, in the connector's favour.
+      began ??= usage.cpuMs
+      if (usage.residentMb > this.#limits.memoryMb * 2.5) this.#end('memory', this.#tooMuchMemory())
+      if (usage.cpuMs - began > this.#limits.cpuMs) this.#end('cpu', this.#tooMuchTime())
+    }, usageCheckMs)
     signal?.addEventListener('abort', onAbort)
     const message: RunMessage = {
       type: 'run',
@@ -247,9 +265,10 @@ export class SandboxProcess {
       return await settled.promise
     } finally {
       clearTimeout(timer)
-      clearInterval(memoryCheck)
+      clearInterval(usageCheck)
       signal?.removeEventListener('abort', onAbort)
       this.#run = undefined
+      if (!this.#dead) this.#watchIdle()
     }
   }
 
@@ -263,6 +282,7 @@ export class SandboxProcess {
   #end(failure: RunFailure, message: string): void {
     const outcome = { ok: false, failure, message } as const
     this.#dead = true
+    clearTimeout(this.#idleCheck)
     this.#child.kill('SIGKILL')
     this.#loaded.reject(new SandboxError(outcome.failure, message))
     this.#run?.settle(outcome)
@@ -277,6 +297,10 @@ export class SandboxProcess {
     if (/out of memory|heap limit|allocation failed/i.test(this.#errorOutput)) return this.#tooMuchMemory()
     const said = this.#errorOutput.split('\n').find((line) => line.trim() !== '')
     return `The connector's process ended with ${signal ?? `code ${code}`}${said ? `: ${said.slice(0, 500)}` : ''}.`
+  }
+
+  #tooMuchTime(): string {
+    return `The connector used more than ${seconds(this.#limits.cpuMs)} of processor time.`
   }
 
   #tooMuchMemory(): string {
@@ -394,11 +418,35 @@ export class SandboxProcess {
     return line.length
   }
 
-  /** V8 bounds only its own heap; array buffers lie outside of it. Needs Linux; elsewhere the heap's limit remains. */
-  async #checkMemory(): Promise<void> {
-    const status = await readFile(`/proc/${this.#child.pid}/status`, 'utf8').catch(() => '')
-    const residentKb = Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? 0)
-    if (this.#run && residentKb > this.#limits.memoryMb * 2.5 * 1024) this.#end('memory', this.#tooMuchMemory())
+  /** A process that goes on computing between runs is ended: the next run gets a new one. */
+  #watchIdle(): void {
+    let began: number | undefined
+    const look = async () => {
+      const usage = await this.#usage()
+      if (this.#run || this.#dead || !usage) return
+      if (began === undefined) {
+        began = usage.cpuMs
+        this.#idleCheck = setTimeout(look, idleCheckMs).unref()
+      } else if (usage.cpuMs - began > idleCheckMs / 2) {
+        this.#end('cpu', 'The connector went on after its run was over.')
+      }
+    }
+    this.#idleCheck = setTimeout(look, idleCheckMs).unref()
+  }
+
+  /**
+   * V8 bounds only its own heap, and array buffers lie outside of it; nothing bounds the processor. Linux tells both
+   * in one file: https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html. Undefined elsewhere.
+   */
+  async #usage(): Promise<{ readonly cpuMs: number; readonly residentMb: number } | undefined> {
+    const stat = await readFile(`/proc/${this.#child.pid}/stat`, 'utf8').catch(() => '')
+    // The second field is the program's name, in parentheses, with whatever in it. utime is the 14th, rss the 24th.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    if (fields.length < 22) return undefined
+    return {
+      cpuMs: (Number(fields[11]) + Number(fields[12])) * clockTickMs,
+      residentMb: (Number(fields[21]) * pageBytes) / (1024 * 1024),
+    }
   }
 }
 
