@@ -293,7 +293,6 @@ export interface CredentialRow {
   readonly allowed_addresses: readonly string[]
   readonly jwks: { readonly keys: readonly object[] } | null
   readonly secrets: readonly SecretRow[]
-  readonly team_ids: readonly string[]
 }
 
 /** The credential with what its principal needs, or null when there is none that is live. */
@@ -301,7 +300,6 @@ export async function findCredential({ pool }: Database, key: string): Promise<C
   const { rows } = await pool.query<CredentialRow>({
     name: 'find-credential',
     text: `select c.id, c.role, c.team_id, c.integration_id, c.expires_at, c.allowed_addresses, c.jwks,
-                  array(select t.id::text from teams t where c.team_id is null or t.id = c.team_id) as team_ids,
                   (select coalesce(json_agg(json_build_object('id', s.id, 'hash', s.hash, 'ending', s.ending,
                                                               'expires_at', s.expires_at)), '[]') from api_secrets s
                     where s.credential_id = c.id and (s.expires_at is null or s.expires_at > now())) as secrets
@@ -327,8 +325,8 @@ export function credentialPrincipal(row: CredentialRow, secret: SecretRow | null
     signInId: secret?.id ?? null,
     allowedAddresses: row.allowed_addresses,
     variables: {
-      // A platform's consumer serves every team, also one that is made while its token lives.
-      'x-hasura-team-ids': row.team_id === null && row.role === 'consumer' ? everyTeam : row.team_ids,
+      // A platform's consumer and a source of every team serve also a team that is made while their token lives.
+      'x-hasura-team-ids': row.team_id === null ? everyTeam : [row.team_id],
       'x-hasura-integration-id': row.integration_id,
     },
   }

@@ -4,6 +4,7 @@
  */
 import type pg from 'pg'
 import type { Principal } from '../access/principal.ts'
+import { reachOf } from '../access/reach.ts'
 import { SluiceError } from '../errors.ts'
 import type { StoredStatus } from './rows.ts'
 import type { FileStore } from './store.ts'
@@ -93,18 +94,13 @@ async function ask(
   if (!person && (principal.role !== 'consumer' || !principal.integrationId)) {
     throw new SluiceError('FORBIDDEN', `The role "${principal.role}" gets no files. Consumers, editors and admins do.`)
   }
+  const { everywhere, teamIds } = reachOf(principal)
   const actor = [principal.kind, principal.id, principal.role, address, requestId]
   const { rows } = person
     ? await parts.pool.query<LinkRow>({
         name: 'files: link for person',
         text: personSql,
-        values: [
-          session_id,
-          file_id,
-          principal.role === 'admin',
-          principal.variables['x-hasura-team-ids'] ?? [],
-          ...actor,
-        ],
+        values: [session_id, file_id, everywhere, teamIds, ...actor],
       })
     : await parts.pool.query<LinkRow>({
         name: 'files: link for consumer',

@@ -1,6 +1,7 @@
 /** Which session a file is for, and whether it may be given one. */
 import type pg from 'pg'
 import type { Principal } from '../access/principal.ts'
+import { reaches } from '../access/reach.ts'
 import { SluiceError } from '../errors.ts'
 import type { SessionPlace } from './keys.ts'
 
@@ -42,7 +43,7 @@ export async function findPlace(pool: pg.Pool, request: PlaceRequest, principal:
         )
       : new SluiceError('NOT_FOUND', `There is no team "${team}". Check the slug.`, { path: 'object.team' })
   }
-  if (principal.role !== 'admin' && !principal.variables['x-hasura-team-ids']?.includes(teamId)) {
+  if (!reaches(principal, teamId)) {
     throw team === null
       ? new SluiceError(
           'NOT_FOUND',

@@ -6,6 +6,7 @@ import type { Readable } from 'node:stream'
 import type pg from 'pg'
 import { z } from 'zod'
 import type { Principal } from '../access/principal.ts'
+import { reaches } from '../access/reach.ts'
 import { messageOf, SluiceError } from '../errors.ts'
 import type { Log } from '../log.ts'
 import { type ContentFacts, createContentCheck, tooLarge } from './content.ts'
@@ -112,7 +113,7 @@ export async function createUpload(parts: FileParts, object: unknown, principal:
  */
 export async function completeUpload(parts: FileParts, id: string, principal: Principal): Promise<FileState> {
   const row = await findFile(parts.pool, id)
-  const own = row && (principal.role === 'admin' || principal.variables['x-hasura-team-ids']?.includes(row.team_id))
+  const own = row && reaches(principal, row.team_id)
   if (!own) throw new SluiceError('NOT_FOUND', 'There is no such upload. It may have expired; make a new one.')
   const taken = await takeIn(parts, row)
   if (taken) return stateOf(taken)

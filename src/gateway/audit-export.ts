@@ -8,6 +8,7 @@ import type pg from 'pg'
 import type { Audit } from '../access/audit.ts'
 import { type AuditRow, readAudit } from '../access/audit-read.ts'
 import type { Principal } from '../access/principal.ts'
+import { reachOf } from '../access/reach.ts'
 import type { Revocations } from '../access/revocations.ts'
 import { SluiceError } from '../errors.ts'
 import { onAccessEnd } from './access-end.ts'
@@ -86,11 +87,13 @@ async function* pages(
 }
 
 /** @throws SluiceError FORBIDDEN */
-function teamsOf({ role, variables }: Principal): readonly string[] | null {
-  if (role === 'admin') return null
-  const teams = variables['x-hasura-team-ids']
-  if (role === 'editor' && Array.isArray(teams)) return teams
-  throw new SluiceError('FORBIDDEN', `The audit log is for admins and editors; your role is "${role}".`)
+function teamsOf(principal: Principal): readonly string[] | null {
+  const { role } = principal
+  if (role !== 'admin' && role !== 'editor') {
+    throw new SluiceError('FORBIDDEN', `The audit log is for admins and editors; your role is "${role}".`)
+  }
+  const { everywhere, teamIds } = reachOf(principal)
+  return everywhere ? null : teamIds
 }
 
 function choices(search: URLSearchParams): { format: Format; from: Date | null; to: Date } {

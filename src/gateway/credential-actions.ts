@@ -9,6 +9,7 @@ import {
   setClientKeys,
 } from '../access/credentials.ts'
 import type { Principal } from '../access/principal.ts'
+import { reachOf } from '../access/reach.ts'
 import type { Database } from '../database/database.ts'
 import { SluiceError } from '../errors.ts'
 import type { CredentialActions, CredentialInput } from './credential-schema.ts'
@@ -97,7 +98,7 @@ async function ownerOf(
     }
     const { rows } = await pool.query('select 1 from teams where id = $1 and ($2 or id = any($3::uuid[]))', [
       teamId,
-      ...reachOf(principal),
+      ...Object.values(reachOf(principal)),
     ])
     if (!rows[0]) throw new SluiceError('NOT_FOUND', `You have no team ${teamId}.`, { path: 'object.team_id' })
     return { role, teamId, integrationId: null }
@@ -105,7 +106,7 @@ async function ownerOf(
   if (!integrationId) throw invalid('integration_id', 'must say which integration this consumer reads for.')
   const { rows } = await pool.query<{ team_id: string | null }>(
     'select team_id from integrations where id = $1 and ($2 or team_id = any($3::uuid[]))',
-    [integrationId, ...reachOf(principal)],
+    [integrationId, ...Object.values(reachOf(principal))],
   )
   const path = 'object.integration_id'
   if (!rows[0]) throw new SluiceError('NOT_FOUND', `You have no integration ${integrationId}.`, { path })
@@ -127,15 +128,9 @@ async function requireOwn(
       ? 'select 1 from api_credentials where id = $1 and ($2 or team_id = any($3::uuid[]))'
       : `select 1 from api_secrets s join api_credentials c on c.id = s.credential_id
           where s.id = $1 and ($2 or c.team_id = any($3::uuid[]))`,
-    [id, ...reachOf(principal)],
+    [id, ...Object.values(reachOf(principal))],
   )
   if (!rows[0]) throw new SluiceError('NOT_FOUND', `You have no ${what} ${id}.`, { path: 'id' })
-}
-
-/** Whether a principal reaches every team, and else which. */
-function reachOf({ role, variables }: Principal): [boolean, readonly string[]] {
-  const teams = variables['x-hasura-team-ids']
-  return [role === 'admin', Array.isArray(teams) ? teams : []]
 }
 
 function checkName(name: string): string {

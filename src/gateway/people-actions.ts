@@ -1,7 +1,6 @@
 /** What the GraphQL actions of people do, and for whom. */
 import type { Attempts } from '../access/attempts.ts'
 import { noteForAudit } from '../access/audit-notes.ts'
-import { everyTeam } from '../access/every-team.ts'
 import {
   acceptInvitation,
   type InvitationWithToken,
@@ -14,6 +13,7 @@ import {
 import { changePassword, newPasswordReset, resetPassword } from '../access/password-changes.ts'
 import { checkedName, checkPassword, wrongPassword } from '../access/people.ts'
 import type { Principal } from '../access/principal.ts'
+import { reaches } from '../access/reach.ts'
 import { type Begun, endAllSignIns, RefreshReused, type SignInAnswer, type SignIns } from '../access/sign-ins.ts'
 import type { SlowHash } from '../access/slow-hash.ts'
 import { type Database, inTransaction } from '../database/database.ts'
@@ -301,11 +301,9 @@ function personOf({ principal }: RequestContext): Principal {
 }
 
 /** A platform admin invites to every team and to any role; an editor to their own teams, as editor or viewer. */
-function mayInvite({ role, variables }: Principal, teamId: string, invitedAs: MemberRole): boolean {
-  if (role === 'admin') return true
-  const teams = variables['x-hasura-team-ids']
-  const isOwn = teams === everyTeam || (Array.isArray(teams) && teams.includes(teamId))
-  return role === 'editor' && isOwn && invitedAs !== 'admin'
+function mayInvite(principal: Principal, teamId: string, invitedAs: MemberRole): boolean {
+  if (principal.role === 'admin') return true
+  return principal.role === 'editor' && reaches(principal, teamId) && invitedAs !== 'admin'
 }
 
 function noPersonHere(advice: string): SluiceError {

@@ -1,6 +1,7 @@
 /** What the Send component of a flow may offer: integrations and connectors, each with why it does not fit. */
 import type pg from 'pg'
 import type { Principal } from '../access/principal.ts'
+import { reachOf } from '../access/reach.ts'
 import { SluiceError } from '../errors.ts'
 
 export interface AvailableIntegration {
@@ -88,7 +89,7 @@ export async function availableIntegrations(
   flowId: string,
   principal: Principal,
 ): Promise<readonly AvailableIntegration[]> {
-  const teams = principal.variables['x-hasura-team-ids']
+  const { everywhere, teamIds } = reachOf(principal)
   const { rows } = await pool.query<Row>({
     name: 'available-integrations',
     text: `
@@ -124,7 +125,7 @@ export async function availableIntegrations(
                         order by implementation, created_at desc) k), '[]') as connectors
         from flows f
        where f.id = $1 and ($2 or f.team_id = any($3::uuid[]))`,
-    values: [flowId, principal.role === 'admin', Array.isArray(teams) ? teams : []],
+    values: [flowId, everywhere, teamIds],
   })
   const [flow] = rows
   if (!flow) throw new SluiceError('NOT_FOUND', `You have no flow ${flowId}.`, { path: 'flow_id' })

@@ -1,6 +1,7 @@
 /** Taking choices back: a destination of a flow, and what it has already opened. */
 import type pg from 'pg'
 import type { Principal } from '../access/principal.ts'
+import { reachOf } from '../access/reach.ts'
 import { type Database, inTransaction } from '../database/database.ts'
 import { SluiceError } from '../errors.ts'
 
@@ -124,6 +125,6 @@ async function withdraw(
 }
 
 function ownership({ principal }: WithdrawContext): [boolean, readonly string[]] {
-  const teams = principal.variables['x-hasura-team-ids']
-  return [principal.role === 'admin', Array.isArray(teams) ? teams : []]
+  const { everywhere, teamIds } = reachOf(principal)
+  return [everywhere, teamIds]
 }

@@ -3,11 +3,12 @@ import { readdir, readFile } from 'node:fs/promises'
 import path from 'node:path'
 import type pg from 'pg'
 import { z } from 'zod'
+import type { Principal } from '../access/principal.ts'
+import { reaches, reachOf } from '../access/reach.ts'
 import type { Database } from '../database/database.ts'
 import { messageOf, SluiceError } from '../errors.ts'
 import type { Log } from '../log.ts'
 import type { RuleContext, TableRules, WrittenRow } from '../tables/write-rules.ts'
-import { type Principal, principalTeams } from './principal-teams.ts'
 import type { LoadDocument, Problem, SchemaChecker } from './schema-checker.ts'
 
 /** The largest public schema of planning applications, major revision 0.7, has 0.83 MB. */
@@ -128,14 +129,14 @@ export async function upsertPayloadSchema(
     throw new SluiceError('VALIDATION_FAILED', message.join('; '), { path: 'object' })
   }
   const { url, name, version, document } = parsed.data
-  const own = principalTeams(principal)
-  const team = parsed.data.team_id ?? (principal.role !== 'admin' && own.length === 1 ? own[0] : null)
-  if (principal.role !== 'admin' && !(team && own.includes(team))) {
+  const { everywhere, teamIds } = reachOf(principal)
+  const team = parsed.data.team_id ?? (everywhere ? null : teamIds.length === 1 ? teamIds[0] : null)
+  if (principal.role !== 'admin' && !(team && reaches(principal, team))) {
     throw new SluiceError('FORBIDDEN', 'An editor stores schemas for a team of their own: set team_id to it.', {
       path: 'object.team_id',
     })
   }
-  const load = loaderFor(database.pool, principal.role === 'admin' ? 'all' : own)
+  const load = loaderFor(database.pool, everywhere ? 'all' : teamIds)
   const { missing } = await checked(checker, { url, document, load })
   const { rows } = await database.pool.query<{ id: string; created: boolean }>(
     `insert into payload_schemas (team_id, url, name, version, document) values ($1, $2, $3, $4, $5)

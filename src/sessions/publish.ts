@@ -1,11 +1,11 @@
 /** Opening a session that was invalid, as if it were submitted at this moment. */
 import type pg from 'pg'
 import type { Principal } from '../access/principal.ts'
+import { reachOf } from '../access/reach.ts'
 import { inTransaction } from '../database/database.ts'
 import { SluiceError } from '../errors.ts'
 import { type Announcement, announce } from './announce.ts'
 import { judgeData, type SchemaFacts, type SchemaParts, schemaFacts } from './payload-schemas.ts'
-import { principalTeams } from './principal-teams.ts'
 
 /**
  * Gives the present destinations of its flow their grants and announces `session.submitted`. It takes a new position, so
@@ -58,13 +58,13 @@ export async function revalidateSession(
     throw new SluiceError('VALIDATION_FAILED', 'Give either id, for one session, or flow_id, for those of a flow.')
   }
   const { database, principal } = context
-  const isAdmin = principal.role === 'admin'
+  const { everywhere, teamIds } = reachOf(principal)
   const { rows } = await database.pool.query<{ id: string; status: string }>(
     `select s.id, s.status from sessions s
       where ($1::uuid is null or s.id = $1) and ($2::uuid is null or (s.flow_id = $2 and s.status = 'invalid'))
         and s.purged_at is null and s.expires_at > now() and ($3 or s.team_id = any($4::uuid[]))
       order by s.submitted_at limit $5`,
-    [id ?? null, flow_id ?? null, isAdmin, principalTeams(principal), most + 1],
+    [id ?? null, flow_id ?? null, everywhere, teamIds, most + 1],
   )
   if (id != null && rows.length === 0) {
     throw new SluiceError('NOT_FOUND', `You have no session ${id} that could be validated: it is not there, or over.`, {

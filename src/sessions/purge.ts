@@ -7,13 +7,13 @@
  */
 import type pg from 'pg'
 import type { Principal } from '../access/principal.ts'
+import { reachOf } from '../access/reach.ts'
 import { inTransaction } from '../database/database.ts'
 import { messageOf, SluiceError } from '../errors.ts'
 import { type SessionPlace, sessionPrefix } from '../files/keys.ts'
 import type { FileStore } from '../files/store.ts'
 import type { Log } from '../log.ts'
 import { announce } from './announce.ts'
-import { principalTeams } from './principal-teams.ts'
 import { removeMails } from './purge-mails.ts'
 
 export interface PurgeParts {
@@ -264,6 +264,7 @@ export async function purgeSession(
   }
   const now = new Date()
   // Access ends first, so that nobody reads while the copies go.
+  const reach = reachOf(principal)
   const { rows } = await pool.query<SessionPlace & { purged_at: Date | null }>(
     `with session as (
        select s.id, s.team_id, s.flow_id, s.purged_at from sessions s where s.id = $1 and ($2 or s.team_id = any($3::uuid[]))
@@ -276,7 +277,7 @@ export async function purgeSession(
         where s.id = session.id and session.purged_at is null
      )
      select id as session_id, team_id, flow_id, purged_at from session`,
-    [id, principal.role === 'admin', principalTeams(principal), now, reason.trim()],
+    [id, reach.everywhere, reach.teamIds, now, reason.trim()],
   )
   const [place] = rows
   if (!place) throw new SluiceError('NOT_FOUND', `You have no session ${id}.`, { path: 'id' })

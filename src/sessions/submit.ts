@@ -4,6 +4,7 @@
  * there or none.
  */
 import type { Principal } from '../access/principal.ts'
+import { reaches } from '../access/reach.ts'
 import { SluiceError } from '../errors.ts'
 import { type EventType, targetsOf } from './announce.ts'
 import { judgeData, type SchemaFacts, type SchemaParts, schemaFacts } from './payload-schemas.ts'
@@ -100,7 +101,7 @@ async function findFlow(
       path: 'object.team',
     })
   }
-  if (principal.role !== 'admin' && !principal.variables['x-hasura-team-ids']?.includes(found.team_id)) {
+  if (!reaches(principal, found.team_id)) {
     throw new SluiceError('FORBIDDEN', `This credential may not submit sessions for the team "${team}".`, {
       path: 'object.team',
     })
@@ -241,8 +242,7 @@ async function repeatedSession(submission: Submission, { database, principal }: 
     [submission.id, contentHash(submission)],
   )
   const existing = rows[0]
-  const isOwn =
-    existing && (principal.role === 'admin' || principal.variables['x-hasura-team-ids']?.includes(existing.team_id))
+  const isOwn = existing && reaches(principal, existing.team_id)
   if (isOwn && existing.purged_at) {
     throw new SluiceError(
       'GONE',

@@ -4,11 +4,11 @@
  */
 import type pg from 'pg'
 import type { Principal } from '../access/principal.ts'
+import { reachOf } from '../access/reach.ts'
 import { inTransaction } from '../database/database.ts'
 import { SluiceError } from '../errors.ts'
 import { announce } from './announce.ts'
 import { judgeData, type SchemaFacts, type SchemaParts, schemaFacts } from './payload-schemas.ts'
-import { principalTeams } from './principal-teams.ts'
 import { publish } from './publish.ts'
 import type { Problem } from './schema-checker.ts'
 import { contentHash, parseChange, type SessionChange, type SessionContent } from './submission.ts'
@@ -134,6 +134,7 @@ async function presentSession(
   { id, schema_url }: SessionChange,
   { database, principal }: UpdateContext,
 ): Promise<Present> {
+  const reach = reachOf(principal)
   const { rows } = await database.pool.query<Present>(
     `select s.team_id, t.slug as team, f.slug as flow, s.kind, s.data, s.payment_id, s.config, s.schema_url, s.status, s.revision,
             s.problems, f.schema_url as required,
@@ -144,7 +145,7 @@ async function presentSession(
             ${schemaFacts('f.schema_url', 'coalesce($4::text, s.schema_url)', 's.team_id')} as schemas
        from sessions s join teams t on t.id = s.team_id join flows f on f.id = s.flow_id
       where s.id = $1 and ($2 or s.team_id = any($3::uuid[]))`,
-    [id, principal.role === 'admin', principalTeams(principal), schema_url ?? null],
+    [id, reach.everywhere, reach.teamIds, schema_url ?? null],
   )
   const [present] = rows
   if (!present) throw new SluiceError('NOT_FOUND', `You have no session ${id}.`, { path: 'object.id' })

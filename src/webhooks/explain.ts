@@ -1,6 +1,7 @@
 /** `explain_event`: what would happen to an event, target by target, and why. */
 import type pg from 'pg'
 import type { Principal } from '../access/principal.ts'
+import { reachOf } from '../access/reach.ts'
 import { SluiceError } from '../errors.ts'
 import { defaultEvents } from '../tables/event-shape.ts'
 import { type Clause, decide } from './decide.ts'
@@ -127,7 +128,7 @@ export async function explainEvent(
   principal: Principal,
 ): Promise<readonly ExplainedTarget[]> {
   const open = principal.role === 'admin'
-  const teams = principal.variables['x-hasura-team-ids']
+  const { everywhere, teamIds } = reachOf(principal)
   const { rows } = await pool.query<{ readonly flow_id: string | null; readonly targets: readonly TargetFacts[] }>({
     name: 'explain-event',
     text: `
@@ -153,7 +154,7 @@ export async function explainEvent(
         from teams t
         left join flows f on f.team_id = t.id and f.slug = $2
        where t.slug = $1 and ($3 or t.id = any($4::uuid[]))`,
-    values: [event.team, event.flow, open, Array.isArray(teams) ? teams : []],
+    values: [event.team, event.flow, everywhere, teamIds],
   })
   const [found] = rows
   if (!found) throw new SluiceError('NOT_FOUND', `You have no team "${event.team}". Check the slug.`, { path: 'team' })

@@ -211,11 +211,11 @@ describe('the URL of a webhook', () => {
     [`https://bops.example/${'x'.repeat(2100)}`, '2048 characters'],
     ['https://127.0.0.1/', 'not a public address (loopback)'],
     ['https://2130706433/', 'not a public address (loopback)'],
-    ['https://[::ffff:169.254.169.254]/', 'not a public address (cloud metadata)'],
-    ['http://bops.example/', 'must start with https'],
-    ['http://8.8.8.8/', 'must start with https'],
-    ['http://half.test/', 'must start with https'],
-    ['http://public.test/', 'must start with https'],
+    ['https://[::ffff:169.254.169.254]/', 'metadata service of a cloud'],
+    ['http://bops.example/', 'must be called over https'],
+    ['http://8.8.8.8/', 'must be called over https'],
+    ['http://half.test/', 'must be called over https'],
+    ['http://public.test/', 'must be called over https'],
   ])('%s is refused: %s', async (url, message) => {
     await expect(check(url)).rejects.toMatchObject({
       code: 'VALIDATION_FAILED',
