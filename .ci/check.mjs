@@ -19,6 +19,11 @@ const checks = {
     run('biome', ['check', '--config-path', '.ci/lint.json', '--error-on-warnings', ...(fix ? ['--write'] : []), '.'], {
       hint: '"npm run check -- --fix" mends what can be mended.',
     }),
+  'openapi.yaml': () =>
+    run('redocly', ['lint', '--config', '.ci/redocly.yaml', 'openapi.yaml'], {
+      hint: 'The contract of the REST face has to be valid OpenAPI 3.1.',
+      env: { REDOCLY_TELEMETRY: 'off', REDOCLY_SUPPRESS_UPDATE_NOTICE: 'true' },
+    }),
   types: () => run('tsc', ['--pretty', 'false'], { hint: 'tsc found type errors.' }),
   'import directions': async () => {
     const problems = checkImportDirections(path.join(root, 'src'))
@@ -85,13 +90,18 @@ async function settled(check) {
   }
 }
 
-function run(program, args, { hint }) {
+function run(program, args, { hint, env = {} }) {
   const { promise, resolve, reject } = Promise.withResolvers()
   const binary = path.join(root, 'node_modules/.bin', program)
-  execFile(binary, args, { cwd: root, maxBuffer: 64 * 1024 * 1024 }, (error, stdout, stderr) => {
-    if (error) reject(new Error(`${stdout}${stderr}`.trim().concat('\n', hint)))
-    else resolve()
-  })
+  execFile(
+    binary,
+    args,
+    { cwd: root, env: { ...process.env, ...env }, maxBuffer: 64 * 1024 * 1024 },
+    (error, stdout, stderr) => {
+      if (error) reject(new Error(`${stdout}${stderr}`.trim().concat('\n', hint)))
+      else resolve()
+    },
+  )
   return promise
 }
 
