@@ -55,6 +55,8 @@ export interface ClaimedDelivery extends LeasedDelivery {
   readonly interval_ms: number | null
   /** The rate allows the attempt in so many milliseconds. */
   readonly start_in_ms: number
+  /** Attempts of before it was sent again, which its schedule of retries does not count. @default 0 */
+  readonly attempts_before_replay?: number
 }
 
 /** Lanes that one claim looks at, some 5 µs each. With more lanes than that, claims take turns. */
@@ -246,8 +248,12 @@ select s.*, d.id, c.attempt, d.webhook_id, d.connection_id, d.team_id, d.integra
        1000 / c.rate as interval_ms,
        coalesce(extract(epoch from c.slot_at - now()) * 1000 + (c.place - 1) * 1000 / c.rate, 0)::float8 as start_in_ms,
        e.type, e.payment_id, e.config, e.created_at, t.slug as team, f.slug as flow,
-       o.id as operational_id, o.type as operational_type, o.detail, o.created_at as operational_created_at,
+       o.id as operational_id, o.type as operational_type, o.created_at as operational_created_at,
+       jsonb_strip_nulls(jsonb_build_object('webhook_id', o.webhook_id, 'connection_id', o.connection_id)) || o.detail as detail,
+       d.attempts_before_replay,
        case
+         -- A person asked how it fares now, switched off or not.
+         when o.type = 'webhook.test' then null
          when i.status = 'disabled' then 'The integration is disabled.'
          when not coalesce(w.enabled, n.enabled) then 'The ' || case when w.id is null then 'connection' else 'webhook' end || ' is disabled.'
          when coalesce(w.state, n.health) = 'disabled' and coalesce(w.probe_at, n.probe_at) is null
@@ -304,6 +310,7 @@ interface Row {
   readonly operational_type: string
   readonly detail: unknown
   readonly operational_created_at: Date
+  readonly attempts_before_replay: number
   readonly refusal: string | null
 }
 
@@ -364,6 +371,7 @@ function deliveryOf(row: Row, id: string): ClaimedDelivery {
     ordered: row.ordered,
     interval_ms: row.interval_ms,
     start_in_ms: row.start_in_ms,
+    attempts_before_replay: row.attempts_before_replay,
     event: {
       id: row.event_id ?? row.operational_id,
       type: row.type ?? row.operational_type,

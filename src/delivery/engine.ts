@@ -97,7 +97,8 @@ const pauseMs = 500
  * - `succeeded`, `exhausted` (the policy named no time), `cancelled` (when it came
  *   due its target was switched off, or its integration had lost sight of the
  *   session; or a person did it): final. `due_at` is null and `finished_at` set,
- *   exactly in these. A replay makes one `pending` again.
+ *   exactly in these. A replay makes one `pending` again,
+ *   with the numbers of attempts going on and the schedule of retries beginning anew.
  *
  * Who works on a delivery holds a **lease**: a row of `delivery_leases` with a
  * token, the number of the attempt, and an end. A claim makes leases and does not
@@ -355,7 +356,7 @@ class Engine implements DeliveryEngine {
       duration_ms: Math.round(duration * 100) / 100,
       report,
     }
-    const next = this.#nextState(delivery.attempt, report)
+    const next = this.#nextState(delivery.attempt - (delivery.attempts_before_replay ?? 0), report)
     const pause_ms = this.#pausePolicy(report)
     // What else is in hand for a target that wants none, or must not be overtaken, goes back unbegun.
     const halts = pause_ms !== undefined || report.gone === true || (delivery.ordered && next.status === 'waiting')

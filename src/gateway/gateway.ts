@@ -129,7 +129,7 @@ export async function startGateway({ config, database, sealer, log }: GatewayOpt
       log,
     }),
     destinations: createDestinationActions({ database, committed }),
-    webhooks: createWebhookActions({ database, sealer, ...webhooks, committed }),
+    webhooks: createWebhookActions({ database, sealer, ...webhooks, committed, feed }),
     credentials: createCredentialActions({ database, environment: config.SLUICE_ENVIRONMENT, committed }),
     people,
     files: createFileActions({ parts: fileParts, committed }),

@@ -3,6 +3,7 @@ import type { AttemptReport, Carrier, LeasedDelivery } from '../delivery/carrier
 import { type Egress, EgressError, type EgressResponse } from '../egress/egress.ts'
 import { SluiceError } from '../errors.ts'
 import { eventBody } from './event-body.ts'
+import { operationalBody, testEventType } from './operational-body.ts'
 import { sign } from './signing.ts'
 import { createTargetReader, type Live, type TargetReaderOptions, type WebhookTarget } from './target.ts'
 
@@ -40,11 +41,12 @@ export function createWebhookCarrier({ pool, sealer, egress }: WebhookCarrierOpt
           overflow: 'truncate',
           signal,
         })
-        return { ...reportOf(response), request }
+        return { ...reportOf(response), ...onlyOnce(delivery), request }
       } catch (error) {
         if (!(error instanceof EgressError)) throw error
         return {
           outcome: 'failed',
+          ...onlyOnce(delivery),
           error_class: error.errorClass,
           error_message: told(error.message),
           resolved_address: error.address,
@@ -64,7 +66,10 @@ function messageOf(delivery: LeasedDelivery, target: WebhookTarget, at: Date) {
   if (keys.length + privateKeys.length === 0) {
     throw new SluiceError('CONFIGURATION', 'The webhook has no signing key that is still valid. Make a new secret.')
   }
-  const body = JSON.stringify(eventBody(delivery.event, target.config))
+  const { event, operational } = delivery
+  const body = JSON.stringify(
+    operational ? operationalBody(event, operational.detail, target.config) : eventBody(event, target.config),
+  )
   const headers = {
     'user-agent': 'Sluice-Webhooks/1',
     ...target.headers,
@@ -73,6 +78,11 @@ function messageOf(delivery: LeasedDelivery, target: WebhookTarget, at: Date) {
     ...sign({ id: delivery.id, at, body, keys, privateKeys }),
   }
   return { body, headers }
+}
+
+/** A test tells what happens now; trying again later would tell nobody. */
+function onlyOnce({ event }: LeasedDelivery): { readonly final?: true } {
+  return event.type === testEventType ? { final: true } : {}
 }
 
 function liveAt<Key>(keys: readonly Live<Key>[], at: Date): readonly Key[] {

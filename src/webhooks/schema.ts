@@ -4,7 +4,11 @@ import type { Builder } from '../tables/builder.ts'
 import type { RequestContext } from '../tables/request-context.ts'
 import type { ExplainedTarget, SampleEvent } from './explain.ts'
 import { addExplain } from './explain-schema.ts'
+import type { ReplayActions } from './replay-actions.ts'
+import { addReplays } from './replay-schema.ts'
 import type { HeadersChange, HeadersSet } from './set-headers.ts'
+import type { WebhookTest } from './test-event.ts'
+import { addTest } from './test-event-schema.ts'
 import type { ImportRequest, ImportResult } from './transfer.ts'
 import type { TransferFormat } from './transfer-format.ts'
 import { addTransfer } from './transfer-schema.ts'
@@ -14,7 +18,7 @@ export interface CreatedWebhook {
   readonly secret: string
 }
 
-export interface WebhookActions {
+export interface WebhookActions extends ReplayActions {
   create(object: Readonly<Record<string, unknown>>, context: RequestContext): Promise<CreatedWebhook>
   setHeaders(change: HeadersChange, context: RequestContext): Promise<HeadersSet>
   rotateSecret(id: string, overlapSeconds: number | null, context: RequestContext): Promise<{ readonly secret: string }>
@@ -23,6 +27,7 @@ export interface WebhookActions {
   export(teamId: string, format: TransferFormat, context: RequestContext): Promise<string>
   import(request: ImportRequest, context: RequestContext): Promise<ImportResult>
   explain(event: SampleEvent, context: RequestContext): Promise<readonly ExplainedTarget[]>
+  test(id: string, waitSeconds: number, context: RequestContext): Promise<WebhookTest>
 }
 
 export interface NewKey {
@@ -37,6 +42,8 @@ export function addWebhookActions(builder: Builder, role: Role, actions: Webhook
   addExplain(builder, actions)
   addTransfer(builder, actions)
   addHeaders(builder, actions)
+  addTest(builder, actions)
+  addReplays(builder, actions)
   if (role === 'admin') addKeyRotation(builder, actions)
   const created = builder.objectRef<CreatedWebhook>('create_webhook_output').implement({
     fields: (t) => ({

@@ -206,6 +206,17 @@ export const actions: Readonly<Record<string, ActionLine>> = {
     }),
   ),
   rotate_webhook_secret: onRow(editing, 'webhooks', 'rotate_webhook_secret(id: $id) { secret }'),
+  test_webhook: onRow(editing, 'webhooks', 'test_webhook(id: $id) { delivery_id }'),
+  replay_delivery: onRow(editing, 'deliveries', 'replay_delivery(id: $id) { id }'),
+  replay_deliveries: mutation(
+    editing,
+    '$object: replay_deliveries_input!',
+    'replay_deliveries(object: $object) { id total }',
+    async ({ row }) => ({ object: { webhook_id: (await row('webhooks')).id } }),
+  ),
+  // Chosen by a filter, under which what is another team's is not there: test/replays.test.ts.
+  cancel_deliveries: ofOneself('Mutation', editing),
+  cancel_replay: onRow(editing, 'replays', 'cancel_replay(id: $id) { id }'),
   set_webhook_headers: onRow(editing, 'webhooks', 'set_webhook_headers(id: $id, headers: {a: "b"}) { id }'),
   import_webhooks: mutation(
     editing,
