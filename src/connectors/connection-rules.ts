@@ -5,13 +5,17 @@ import { deliverySettings, eventList, parsePattern } from '../tables/event-shape
 
 const mostJsonBytes = 8 * 1024
 
-const jsonObject = z.record(z.string(), z.json()).refine((value) => JSON.stringify(value).length <= mostJsonBytes, {
+const jsonObject = z.record(z.string(), z.json(), { message: 'must be an object' }).refine((value) => JSON.stringify(value).length <= mostJsonBytes, {
   message: `may be ${mostJsonBytes} bytes of JSON at most`,
 })
 
 /** `concurrency` is runs at once; `timeout_ms` is for a whole run. */
 const settings = z.object({
-  name: z.string().trim().min(1).max(200),
+  name: z
+    .string()
+    .trim()
+    .min(1, { message: 'write 1 to 200 characters' })
+    .max(200, { message: 'write 1 to 200 characters' }),
   config: jsonObject,
   pattern: jsonObject,
   concurrency: z.int().min(1).max(64),

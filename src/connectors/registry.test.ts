@@ -1,8 +1,9 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { connect } from './connections.ts'
 import { type ConnectorGround, connectorGround } from './ground.fixture.ts'
-import { connect, installConnector, reviewConnector } from './registry.ts'
+import { installConnector, reviewConnector } from './registry.ts'
 import { settingsPurpose } from './run.ts'
 
 let ground: ConnectorGround

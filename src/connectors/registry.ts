@@ -1,15 +1,20 @@
-/** Which connectors there are, who approved them, and how an integration is connected to one. */
-import type { Sealer } from '../access/seal.ts'
+/**
+ * Which versions of which connectors there are, and who approved them.
+ *
+ * A version is `submitted` when it is installed, until an admin makes it
+ * `approved` or `rejected`; either may be decided anew. `withdrawn` is for good:
+ * only installing it again submits it again. Only approved versions run; when
+ * one stops being approved, its connections are switched off with the reason.
+ */
 import type { Database } from '../database/database.ts'
-import type { Prisma } from '../database/generated/prisma/client.ts'
 import { SluiceError } from '../errors.ts'
-import { parsePattern } from '../tables/event-shape.ts'
-import { bundleConnector } from './bundle.ts'
-import type { Manifest, Permission } from './manifest.ts'
-import { settingsPurpose } from './run.ts'
-import { checkSettings } from './settings.ts'
+import { bundleConnector, type ConnectorPackage } from './bundle.ts'
+import { type Manifest, type Permission, parseManifest } from './manifest.ts'
+import { permissionSentences } from './permission-sentences.ts'
+import { createSandboxPool, type SandboxPool } from './sandbox/pool.ts'
 
 export type ConnectorStatus = 'submitted' | 'approved' | 'rejected' | 'withdrawn'
+export type Decision = 'approved' | 'rejected' | 'withdrawn'
 
 export interface InstalledConnector {
   readonly id: string
@@ -19,8 +24,19 @@ export interface InstalledConnector {
   /** What the person who approves it agrees to. */
   readonly permissions: readonly Permission[]
   readonly bundle_sha256: string
+  readonly license: string | null
   /** False when this very package was already here. */
   readonly created: boolean
+}
+
+export interface InstallParts {
+  readonly database: Database
+  /** Where the code is loaded once, to see what it exports. @default one of its own, closed afterwards */
+  readonly sandboxes?: SandboxPool
+  /** @default bundleConnector: for folders of one's own; packages of others are bundled apart */
+  readonly bundle?: (folder: string) => Promise<ConnectorPackage>
+  /** Shown with the connector: `folder`, `tarball` or `npm:name@version`. @default folder */
+  readonly source?: string
 }
 
 /**
@@ -31,14 +47,13 @@ export interface InstalledConnector {
  * @example await installConnector({ database }, 'connectors/email')
  */
 export async function installConnector(
-  { database }: { readonly database: Database },
+  { database, sandboxes, bundle = bundleConnector, source = 'folder' }: InstallParts,
   folder: string,
 ): Promise<InstalledConnector> {
-  const { manifest, bundle, sha256 } = await bundleConnector(folder)
-  const { implementation, version } = manifest
+  const made = await inspected(await bundle(folder), sandboxes)
+  const { implementation, version, permissions } = made.manifest
   // A row that another process adds at this very moment is not yet seen by the first look, but by the second.
-  const found =
-    (await findOrAdd(database, manifest, bundle, sha256)) ?? (await findOrAdd(database, manifest, bundle, sha256))
+  const found = (await findOrAdd(database, made, source)) ?? (await findOrAdd(database, made, source))
   if (!found?.same) {
     throw new SluiceError(
       'CONFLICT',
@@ -46,7 +61,46 @@ export async function installConnector(
     )
   }
   const { id, status, created } = found
-  return { id, implementation, version, status, permissions: manifest.permissions, bundle_sha256: sha256, created }
+  return {
+    id,
+    implementation,
+    version,
+    status,
+    permissions,
+    bundle_sha256: made.sha256,
+    license: made.license,
+    created,
+  }
+}
+
+interface InspectedPackage extends ConnectorPackage {
+  readonly functions: readonly string[]
+}
+
+/** Loads the code in a sandbox. Settings may stand in the code instead of the manifest, as the extension guide has it. */
+async function inspected(made: ConnectorPackage, given?: SandboxPool): Promise<InspectedPackage> {
+  const sandboxes = given ?? createSandboxPool({ maxProcesses: 1 })
+  try {
+    const found = await sandboxes.inspect({ key: `install ${made.sha256}`, bundle: made.bundle, timeoutMs: 15_000 })
+    if (!found.ok) throw refused(found.message)
+    const functions = [...new Set(found.functions)].slice(0, 50).map((name) => name.slice(0, 100))
+    if (made.manifest.kinds.includes('consumer') && !functions.includes('consume')) {
+      throw refused(
+        'The manifest says that it is a consumer, but its code has no consume. Export it, or change "kinds".',
+      )
+    }
+    return { ...made, manifest: withSettings(made.manifest, found.settings), functions }
+  } finally {
+    if (!given) await sandboxes.close()
+  }
+}
+
+function withSettings(manifest: Manifest, settings: unknown): Manifest {
+  if (settings === null || settings === undefined) return manifest
+  if (manifest.settings.length > 0) {
+    throw refused('Settings stand both in the manifest and in the code. Keep them in one place.')
+  }
+  return parseManifest({ ...manifest, settings }, 'defineConnector')
 }
 
 interface FoundConnector {
@@ -56,144 +110,144 @@ interface FoundConnector {
   readonly same: boolean
 }
 
+/** A version that was uninstalled comes back with the same content, and is reviewed again. */
 async function findOrAdd(
   { pool }: Database,
-  manifest: Manifest,
-  bundle: string,
-  sha256: string,
+  { manifest, bundle, sha256, license, locales, logo, functions }: InspectedPackage,
+  source: string,
 ): Promise<FoundConnector | undefined> {
   const { implementation, version, name, author, description } = manifest
   const { rows } = await pool.query<FoundConnector>(
     `with added as (
-       insert into connectors (implementation, version, name, author, description, manifest, bundle, bundle_sha256)
-       values ($1, $2, $3, $4, $5, $6::jsonb, $7, $8)
-       on conflict (implementation, version) do nothing
+       insert into connectors as k
+         (implementation, version, name, author, description, manifest, bundle, bundle_sha256, license, permissions,
+          kinds, functions, locales, logo, source)
+       values ($1, $2, $3, $4, $5, $6::jsonb, $7, $8, $9, $10, $11, $12, $13::jsonb, $14, $15)
+       on conflict (implementation, version) do update
+          set bundle = excluded.bundle, status = 'submitted', uninstalled_at = null, reviewed_at = null,
+              review_note = null, source = excluded.source
+        where k.uninstalled_at is not null and k.bundle_sha256 = excluded.bundle_sha256
+          and k.manifest = excluded.manifest and k.locales = excluded.locales
+          and k.logo is not distinct from excluded.logo
        returning id, status
      )
      select id, status, true as created, true as same from added
       union all
-     select id, status, false, bundle_sha256 = $8 and manifest = $6::jsonb
-       from connectors where implementation = $1 and version = $2`,
-    [implementation, version, name, author, description, JSON.stringify(manifest), bundle, sha256],
+     select id, status, false,
+            bundle_sha256 = $8 and manifest = $6::jsonb and locales = $13::jsonb and logo is not distinct from $14
+       from connectors where implementation = $1 and version = $2 and not exists (select from added)`,
+    [
+      implementation,
+      version,
+      name,
+      author,
+      description,
+      JSON.stringify(manifest),
+      bundle,
+      sha256,
+      license,
+      permissionSentences(manifest),
+      manifest.kinds,
+      functions,
+      JSON.stringify(locales),
+      logo,
+      source,
+    ],
   )
   return rows[0]
 }
 
 /**
- * An admin's decision. Rejecting a connector that was approved stops its runs.
+ * An admin's decision. A version that is no longer approved stops its
+ * connections, and they say why; approving it again lets them go on.
  *
- * @throws SluiceError NOT_FOUND, CONFLICT (withdrawn).
+ * @param note for the people who use it; shown with the connector and its connections.
+ * @throws SluiceError NOT_FOUND, CONFLICT (withdrawn), VALIDATION_FAILED (note).
  */
 export async function reviewConnector(
   { database }: { readonly database: Database },
   id: string,
-  decision: 'approved' | 'rejected',
+  decision: Decision,
+  note = '',
 ): Promise<void> {
-  const { rows } = await database.pool.query<{ status: ConnectorStatus; reviewed: boolean }>(
+  if (note.length > 1000) throw refused('note: write 1,000 characters at most.')
+  const { rows } = await database.pool.query<{ reviewed: boolean }>(
     `with reviewed as (
-       update connectors set status = $2::connector_status, reviewed_at = now()
+       update connectors set status = $2::connector_status, reviewed_at = now(), review_note = nullif($3, '')
         where id = $1 and status <> 'withdrawn'
-       returning id
+       returning id, implementation || '@' || version as name
+     ), stopped as (
+       update connections c
+          set health = 'disabled', disabled_at = now(), probe_at = null, updated_at = now(),
+              state_reason = 'The connector ' || r.name || ' was ' || $2 || coalesce(': ' || nullif($3, ''), '')
+                             || '. Upgrade this connection to an approved version.'
+         from reviewed r
+        where c.connector_id = r.id and $2 <> 'approved' and not (c.health = 'disabled' and c.probe_at is null)
+     ), released as (
+       update connections c
+          set health = 'active', disabled_at = null, state_reason = null, consecutive_failures = 0,
+              failing_since = null, updated_at = now()
+         from reviewed r
+        where c.connector_id = r.id and $2 = 'approved' and ${stoppedByReview('c')}
      )
-     select status, exists (select from reviewed) as reviewed from connectors where id = $1`,
-    [requireUuid(id, 'connector'), decision],
+     select exists (select from reviewed) as reviewed from connectors where id = $1`,
+    [requireUuid(id, 'connector'), decision, note.trim()],
   )
   const [found] = rows
   if (!found) throw new SluiceError('NOT_FOUND', `There is no connector ${id}.`)
   if (!found.reviewed) {
-    throw new SluiceError('CONFLICT', 'This version was withdrawn by its author and cannot be reviewed.')
+    throw new SluiceError('CONFLICT', 'This version was withdrawn and cannot be reviewed. Install a newer version.')
   }
 }
 
-export interface ConnectInput {
-  readonly integration_id: string
-  /** `implementation@version`, or the connector's id. */
-  readonly connector: string
-  readonly name: string
-  /** Values of the manifest's settings; PASSWORD ones are sealed. */
-  readonly settings?: Readonly<Record<string, unknown>>
-  /** Which events it gets; `{}` for all. */
-  readonly pattern?: unknown
-  /** Handed to every run, over the event's own config. */
-  readonly config?: Readonly<Record<string, unknown>>
+/** Whether a connection was switched off because of its connector's status, and not by its receiver. */
+export function stoppedByReview(connection: string): string {
+  return `(${connection}.health = 'disabled' and ${connection}.probe_at is null
+           and ${connection}.state_reason like 'The connector %@% was %')`
 }
 
 /**
- * Connects an integration to an approved connector.
+ * Takes a version's code away. The row stays, and with it what its runs and connections tell.
  *
- * @returns the connection's id.
- * @throws SluiceError VALIDATION_FAILED, NOT_FOUND, CONFLICT (not approved, or not a consumer).
+ * @throws SluiceError NOT_FOUND, CONFLICT (connections still use it).
  */
-export async function connect(
-  { database, sealer }: { readonly database: Database; readonly sealer: Sealer },
-  input: ConnectInput,
-): Promise<{ readonly id: string }> {
-  const { integration_id, name, pattern = {}, config = {} } = input
-  if (name.trim() === '' || name.length > 200) {
-    throw new SluiceError('VALIDATION_FAILED', 'name: write 1 to 200 characters.', { path: 'name' })
+export async function uninstallConnector({ database }: { readonly database: Database }, id: string): Promise<void> {
+  const { rows } = await database.pool.query<{ name: string; used: number; removed: boolean }>(
+    `with using_it as (
+       select count(*)::int as used from connections c where c.connector_id = $1 and c.enabled and c.health <> 'disabled'
+     ), removed as (
+       update connectors k
+          set bundle = '', status = 'withdrawn', uninstalled_at = coalesce(k.uninstalled_at, now())
+         from using_it u
+        where k.id = $1 and u.used = 0
+       returning k.id
+     )
+     select k.implementation || '@' || k.version as name, u.used, exists (select from removed) as removed
+       from connectors k cross join using_it u where k.id = $1`,
+    [requireUuid(id, 'connector')],
+  )
+  const [found] = rows
+  if (!found) throw new SluiceError('NOT_FOUND', `There is no connector ${id}.`)
+  if (!found.removed) {
+    throw new SluiceError(
+      'CONFLICT',
+      `${found.used} ${found.used === 1 ? 'connection uses' : 'connections use'} ${found.name}. Upgrade or disable them first, or withdraw the version.`,
+    )
   }
-  if (typeof config !== 'object' || config === null || Array.isArray(config)) {
-    throw new SluiceError('VALIDATION_FAILED', 'config: must be an object.', { path: 'config' })
-  }
-  parsePattern(pattern)
-  const connector = await findConnector(database, input.connector)
-  const manifest = connector.manifest as unknown as Manifest
-  const { settings, secrets } = checkSettings(manifest, input.settings ?? {})
-  const integration = await database.prisma.integration.findUnique({
-    where: { id: requireUuid(integration_id, 'integration') },
-    select: { team_id: true },
-  })
-  if (!integration) throw new SluiceError('NOT_FOUND', `There is no integration ${integration_id}.`)
-  const hasSecrets = Object.keys(secrets).length > 0
-  return database.prisma.connection.create({
-    data: {
-      integration_id,
-      team_id: integration.team_id,
-      connector_id: connector.id,
-      name: name.trim(),
-      settings,
-      sealed_settings: hasSecrets ? new Uint8Array(sealer.seal(JSON.stringify(secrets), settingsPurpose)) : null,
-      pattern: pattern as Prisma.InputJsonValue,
-      config: config as Prisma.InputJsonValue,
-    },
-    select: { id: true },
-  })
-}
-
-async function findConnector(database: Database, which: string) {
-  const at = which.lastIndexOf('@')
-  // A scoped npm name begins with an @ of its own.
-  const where =
-    at > 0
-      ? { implementation_version: { implementation: which.slice(0, at), version: which.slice(at + 1) } }
-      : { id: requireUuid(which, 'connector', 'Write implementation@version or its id.') }
-  const found = await database.prisma.connector.findUnique({
-    where,
-    select: { id: true, status: true, manifest: true, implementation: true, version: true },
-  })
-  if (!found)
-    throw new SluiceError('NOT_FOUND', `There is no connector ${which}. Install it first.`, { path: 'connector' })
-  const name = `${found.implementation}@${found.version}`
-  if (found.status !== 'approved') {
-    throw new SluiceError('CONFLICT', `${name} is ${found.status}. An admin must approve it first.`, {
-      path: 'connector',
-    })
-  }
-  if (!(found.manifest as unknown as Manifest).kinds.includes('consumer')) {
-    throw new SluiceError('CONFLICT', `${name} is no consumer, so no session can be handed to it.`, {
-      path: 'connector',
-    })
-  }
-  return found
 }
 
 const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 
-function requireUuid(
+/** @throws SluiceError NOT_FOUND for what cannot be an id. */
+export function requireUuid(
   id: string,
   what: string,
   hint = 'An id looks like 0198a0de-0000-7000-8000-000000000001.',
 ): string {
   if (uuid.test(id)) return id
   throw new SluiceError('NOT_FOUND', `There is no ${what} "${id}". ${hint}`)
+}
+
+function refused(message: string): SluiceError {
+  return new SluiceError('VALIDATION_FAILED', message)
 }

@@ -1,0 +1,344 @@
+/** Connects integrations to approved versions of connectors, sets their settings, and moves them to other versions. */
+import type { Sealer } from '../access/seal.ts'
+import type { Database } from '../database/database.ts'
+import type { Prisma } from '../database/generated/prisma/client.ts'
+import { SluiceError } from '../errors.ts'
+import { defaultEvents } from '../tables/event-shape.ts'
+import { checkConnectionRow } from './connection-rules.ts'
+import type { Manifest } from './manifest.ts'
+import { differenceOf, type UpgradeDifference } from './permission-sentences.ts'
+import { type ConnectorStatus, requireUuid, stoppedByReview } from './registry.ts'
+import { settingsPurpose } from './run.ts'
+import { checkSettings, completeSettings } from './settings.ts'
+
+/** Settings that our own rules allow, for the connector to say what it thinks of them. */
+export interface SettingsQuestion {
+  readonly connector_id: string
+  /** With defaults, and with secrets in the clear. */
+  readonly values: Readonly<Record<string, unknown>>
+  readonly locale: string
+}
+
+export interface ConnectionParts {
+  readonly database: Database
+  readonly sealer: Sealer
+  /**
+   * Asks the connector's own `validateSettings`, in a sandbox.
+   *
+   * @returns what is wrong, in the connector's words; null when nothing is.
+   * @default not asked
+   */
+  readonly validate?: (question: SettingsQuestion) => Promise<string | null>
+}
+
+export interface ConnectInput {
+  readonly integration_id: string
+  /** `implementation@version`, or the connector's id. */
+  readonly connector: string
+  readonly name: string
+  /** Values of the manifest's settings; PASSWORD ones are sealed. */
+  readonly settings?: Readonly<Record<string, unknown>> | null
+  /** Which events it gets; `{}` for all. */
+  readonly pattern?: unknown
+  /** Handed to every run, over the event's own config. */
+  readonly config?: Readonly<Record<string, unknown>> | null
+  readonly events?: readonly string[] | null
+  readonly ordered?: boolean | null
+  readonly rate_per_second?: number | null
+  readonly concurrency?: number | null
+  readonly timeout_ms?: number | null
+  readonly enabled?: boolean | null
+  /** In which messages of the connector are wanted. @default 'en' */
+  readonly locale?: string | null
+}
+
+/**
+ * Connects an integration to an approved connector.
+ *
+ * @returns the connection's id.
+ * @throws SluiceError VALIDATION_FAILED, NOT_FOUND, CONFLICT (not approved, or not a consumer).
+ */
+export async function connect(parts: ConnectionParts, input: ConnectInput): Promise<{ readonly id: string }> {
+  const { database, sealer } = parts
+  const row = {
+    name: input.name.trim(),
+    config: input.config ?? {},
+    pattern: input.pattern ?? {},
+    events: [...(input.events ?? defaultEvents)],
+    ordered: input.ordered ?? false,
+    rate_per_second: input.rate_per_second ?? null,
+    concurrency: input.concurrency ?? 1,
+    timeout_ms: input.timeout_ms ?? 60_000,
+  }
+  checkConnectionRow(row)
+  const connector = await findConnector(database, input.connector)
+  const integration = await database.prisma.integration.findUnique({
+    where: { id: requireUuid(input.integration_id, 'integration') },
+    select: { team_id: true },
+  })
+  if (!integration) throw new SluiceError('NOT_FOUND', `There is no integration ${input.integration_id}.`)
+  const kept = await checkedSettings(parts, connector, input.settings ?? {}, input.locale)
+  return database.prisma.connection.create({
+    data: {
+      ...row,
+      config: row.config as Prisma.InputJsonValue,
+      pattern: row.pattern as Prisma.InputJsonValue,
+      enabled: input.enabled ?? true,
+      integration_id: input.integration_id,
+      team_id: integration.team_id,
+      connector_id: connector.id,
+      settings: kept.settings,
+      ...sealed(sealer, kept.secrets),
+    },
+    select: { id: true },
+  })
+}
+
+export interface SettingsChange {
+  readonly id: string
+  /** What is left out stays as it is; null takes a value away. */
+  readonly settings: Readonly<Record<string, unknown>>
+  readonly locale?: string | null
+}
+
+/** What people may see of a connection's settings. */
+export interface ShownSettings {
+  readonly id: string
+  readonly settings: Readonly<Record<string, unknown>>
+  /** Keys of secret ones that have a value. */
+  readonly secret_settings: readonly string[]
+}
+
+/** @throws SluiceError VALIDATION_FAILED, NOT_FOUND, CONFLICT (somebody else changed it meanwhile). */
+export async function updateConnectionSettings(parts: ConnectionParts, change: SettingsChange): Promise<ShownSettings> {
+  const { database, sealer } = parts
+  const connection = await findConnection(parts, change.id)
+  const given = { ...connection.settings, ...connection.secrets, ...record(change.settings) }
+  const kept = await checkedSettings(parts, connection.connector, given, change.locale)
+  const secrets = sealed(sealer, kept.secrets)
+  const { count } = await database.prisma.connection.updateMany({
+    where: { id: connection.id, updated_at: connection.updated_at, connector_id: connection.connector.id },
+    data: { settings: kept.settings, ...secrets },
+  })
+  if (count === 0) throw changedMeanwhile()
+  return { id: connection.id, settings: kept.settings, secret_settings: secrets.secret_settings }
+}
+
+export interface UpgradeInput {
+  readonly id: string
+  readonly connector_id: string
+  /** Values for what the new version needs, as in an update of settings. */
+  readonly settings?: Readonly<Record<string, unknown>> | null
+  /** An admin agrees to what the new version may do beyond the old one. */
+  readonly accept_widened?: boolean | null
+  readonly locale?: string | null
+}
+
+export interface UpgradeResult {
+  readonly id: string
+  readonly upgraded: boolean
+  /** Why it was not, and what happens next. */
+  readonly message: string | null
+  readonly difference: UpgradeDifference
+}
+
+/** @throws SluiceError NOT_FOUND, CONFLICT (another connector). */
+export async function previewUpgrade(
+  parts: ConnectionParts,
+  { id, connector_id }: Pick<UpgradeInput, 'id' | 'connector_id'>,
+): Promise<UpgradeDifference> {
+  const connection = await findConnection(parts, id)
+  const target = await findTarget(parts.database, connection, connector_id)
+  return differenceOf(connection.connector.manifest, target.manifest, givenKeys(connection))
+}
+
+/**
+ * Moves a connection to another version of its connector; an older one too.
+ * Settings that the version no longer has are dropped, state is kept. What may
+ * do more than before waits until an admin agrees.
+ *
+ * @param mayAccept whether the caller's agreement counts.
+ * @throws SluiceError NOT_FOUND, CONFLICT (not approved, or another connector), VALIDATION_FAILED (settings).
+ */
+export async function upgradeConnection(
+  parts: ConnectionParts,
+  input: UpgradeInput,
+  mayAccept: boolean,
+): Promise<UpgradeResult> {
+  const { pool } = parts.database
+  const connection = await findConnection(parts, input.id)
+  const target = await findTarget(parts.database, connection, input.connector_id)
+  requireRunnable(target)
+  const difference = differenceOf(connection.connector.manifest, target.manifest, givenKeys(connection))
+  const { id } = connection
+  if (difference.widens && !(mayAccept && input.accept_widened)) {
+    await pool.query(
+      'update connections set requested_connector_id = $2 where id = $1 and requested_connector_id is distinct from $2',
+      [id, target.id],
+    )
+    const more = [...difference.permissions_added, ...difference.kinds_added.map((kind) => `Becomes a ${kind}`)]
+    const who = mayAccept ? 'Repeat this with accept_widened: true to agree.' : 'An admin was asked to agree.'
+    return { id, upgraded: false, message: `The new version may do more: ${more.join(', ')}. ${who}`, difference }
+  }
+  const known = new Set(target.manifest.settings.filter(({ type }) => type !== 'INTERNAL').map(({ key }) => key))
+  const carried = Object.fromEntries(
+    Object.entries({ ...connection.settings, ...connection.secrets }).filter(([key]) => known.has(key)),
+  )
+  const kept = await checkedSettings(parts, target, { ...carried, ...record(input.settings ?? {}) }, input.locale)
+  const { sealed_settings, secret_settings } = sealed(parts.sealer, kept.secrets)
+  const { rowCount } = await pool.query(
+    `update connections c
+        set connector_id = $3, requested_connector_id = null, settings = $4::jsonb, sealed_settings = $5,
+            secret_settings = $6, updated_at = now(),
+            health = case when ${stoppedByReview('c')} then 'active' else c.health end,
+            disabled_at = case when ${stoppedByReview('c')} then null else c.disabled_at end,
+            failing_since = case when ${stoppedByReview('c')} then null else c.failing_since end,
+            consecutive_failures = case when ${stoppedByReview('c')} then 0 else c.consecutive_failures end,
+            state_reason = case when ${stoppedByReview('c')} then null else c.state_reason end
+      where c.id = $1 and c.connector_id = $2 and date_trunc('milliseconds', c.updated_at) = $7
+        and exists (select from connectors k where k.id = $3 and k.status = 'approved')`,
+    [
+      id,
+      connection.connector.id,
+      target.id,
+      JSON.stringify(kept.settings),
+      sealed_settings && Buffer.from(sealed_settings),
+      secret_settings,
+      connection.updated_at,
+    ],
+  )
+  if (rowCount === 0) throw changedMeanwhile()
+  return { id, upgraded: true, message: null, difference }
+}
+
+interface Connector {
+  readonly id: string
+  readonly implementation: string
+  readonly version: string
+  readonly status: ConnectorStatus
+  readonly manifest: Manifest
+  readonly functions: readonly string[]
+}
+
+interface FoundConnection {
+  readonly id: string
+  readonly updated_at: Date
+  readonly settings: Readonly<Record<string, unknown>>
+  readonly secrets: Readonly<Record<string, string>>
+  readonly connector: Connector
+}
+
+const connectorFields = {
+  id: true,
+  implementation: true,
+  version: true,
+  status: true,
+  manifest: true,
+  functions: true,
+} as const
+
+async function findConnection({ database, sealer }: ConnectionParts, id: string): Promise<FoundConnection> {
+  const found = await database.prisma.connection.findUnique({
+    where: { id: requireUuid(id, 'connection') },
+    select: {
+      id: true,
+      updated_at: true,
+      settings: true,
+      sealed_settings: true,
+      connector: { select: connectorFields },
+    },
+  })
+  if (!found) throw new SluiceError('NOT_FOUND', `There is no connection ${id}.`)
+  return {
+    ...found,
+    settings: found.settings as Record<string, unknown>,
+    secrets: openSettings(sealer, found.sealed_settings),
+    connector: found.connector as unknown as Connector,
+  }
+}
+
+/** @param sealed `connections.sealed_settings` */
+export function openSettings(sealer: Sealer, sealedSettings: Uint8Array | null): Readonly<Record<string, string>> {
+  return sealedSettings ? JSON.parse(sealer.open(sealedSettings, settingsPurpose)) : {}
+}
+
+async function findTarget(database: Database, { connector }: FoundConnection, id: string): Promise<Connector> {
+  const target = (await database.prisma.connector.findUnique({
+    where: { id: requireUuid(id, 'connector') },
+    select: connectorFields,
+  })) as unknown as Connector | null
+  if (!target) throw new SluiceError('NOT_FOUND', `There is no connector ${id}. Install it first.`)
+  if (target.implementation !== connector.implementation) {
+    throw new SluiceError(
+      'CONFLICT',
+      `This connection uses ${connector.implementation}, and ${id} is ${target.implementation}. Connect it anew instead.`,
+    )
+  }
+  return target
+}
+
+async function findConnector(database: Database, which: string): Promise<Connector> {
+  const at = which.lastIndexOf('@')
+  // A scoped npm name begins with an @ of its own.
+  const where =
+    at > 0
+      ? { implementation_version: { implementation: which.slice(0, at), version: which.slice(at + 1) } }
+      : { id: requireUuid(which, 'connector', 'Write implementation@version or its id.') }
+  const found = await database.prisma.connector.findUnique({ where, select: connectorFields })
+  if (!found) {
+    throw new SluiceError('NOT_FOUND', `There is no connector ${which}. Install it first.`, { path: 'connector' })
+  }
+  const connector = found as unknown as Connector
+  requireRunnable(connector)
+  return connector
+}
+
+function requireRunnable({ implementation, version, status, manifest }: Connector): void {
+  const name = `${implementation}@${version}`
+  if (status !== 'approved') {
+    throw new SluiceError('CONFLICT', `${name} is ${status}. An admin must approve it first.`, { path: 'connector' })
+  }
+  if (!manifest.kinds.includes('consumer')) {
+    throw new SluiceError('CONFLICT', `${name} is no consumer, so no session can be handed to it.`, {
+      path: 'connector',
+    })
+  }
+}
+
+/** Our own rules first, then the connector's, which may rely on ours. */
+async function checkedSettings(
+  { validate }: ConnectionParts,
+  { id, manifest, functions }: Connector,
+  given: Readonly<Record<string, unknown>>,
+  locale: string | null | undefined,
+) {
+  const kept = checkSettings(manifest, given)
+  // Empty for a version that was installed before exports were noted.
+  if (validate && (functions.length === 0 || functions.includes('validateSettings'))) {
+    const values = completeSettings(manifest, kept.settings, kept.secrets)
+    const wrong = await validate({ connector_id: id, values, locale: locale ?? 'en' })
+    if (wrong !== null) throw new SluiceError('VALIDATION_FAILED', wrong, { path: 'settings' })
+  }
+  return kept
+}
+
+function sealed(sealer: Sealer, secrets: Readonly<Record<string, string>>) {
+  const keys = Object.keys(secrets).filter((key) => secrets[key] !== '')
+  return {
+    sealed_settings: keys.length > 0 ? new Uint8Array(sealer.seal(JSON.stringify(secrets), settingsPurpose)) : null,
+    secret_settings: keys,
+  }
+}
+
+function givenKeys({ settings, secrets }: FoundConnection): readonly string[] {
+  return [...Object.keys(settings), ...Object.keys(secrets)]
+}
+
+function record(value: unknown): Readonly<Record<string, unknown>> {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>
+  throw new SluiceError('VALIDATION_FAILED', 'settings: must be an object of keys and values.', { path: 'settings' })
+}
+
+function changedMeanwhile(): SluiceError {
+  return new SluiceError('CONFLICT', 'The connection was changed at the same time. Look at it and try again.')
+}
