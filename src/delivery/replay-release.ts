@@ -3,6 +3,7 @@ import type pg from 'pg'
 import { changesChannel, createNotifier, deliveriesChannel } from '../database/notifications.ts'
 import { messageOf } from '../errors.ts'
 import type { Log } from '../log.ts'
+import { type Repeating, repeat } from './repeat.ts'
 import { openDelivery } from './replay.ts'
 
 export interface Release {
@@ -116,51 +117,29 @@ export interface ReplaysOptions {
   readonly pollMs?: number
 }
 
-export interface Replays {
-  /** Waits for the statement under way. */
-  close(): Promise<void>
-}
-
 /** Rates above this many a second are served in bunches. */
 const shortestPauseMs = 20
 
-export function startReplays({ pool, log, pollMs = 1000 }: ReplaysOptions): Replays {
+/**
+ * @example
+ * const replays = startReplays({ pool, log })
+ * await replays.close()
+ */
+export function startReplays({ pool, log, pollMs = 1000 }: ReplaysOptions): Repeating {
   const notifier = createNotifier({ pool, channels: [deliveriesChannel, changesChannel], log })
-  const closing = new AbortController()
-  const ended = run()
-
-  async function run(): Promise<void> {
-    while (!closing.signal.aborted) {
-      let pause = pollMs
-      try {
-        const { released, nextInMs } = await releaseReplays(pool)
-        if (released > 0) notifier.notify()
-        if (nextInMs !== undefined) pause = Math.min(pollMs, Math.max(shortestPauseMs, nextInMs))
-      } catch (error) {
-        log.error({ error: messageOf(error) }, 'replays could not be released; trying again')
-      }
-      await sleep(pause, closing.signal)
-    }
-  }
-
+  const job = repeat({
+    everyMs: pollMs,
+    onError: (error) => log.error({ error: messageOf(error) }, 'replays could not be released; trying again'),
+    async job() {
+      const { released, nextInMs } = await releaseReplays(pool)
+      if (released > 0) notifier.notify()
+      return nextInMs === undefined ? undefined : Math.min(pollMs, Math.max(shortestPauseMs, nextInMs))
+    },
+  })
   return {
     async close() {
-      closing.abort()
-      await ended
+      await job.close()
       await notifier.close()
     },
   }
-}
-
-function sleep(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve()
-    const timer = setTimeout(done, ms)
-    signal.addEventListener('abort', done, { once: true })
-    function done() {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', done)
-      resolve()
-    }
-  })
 }

@@ -10,6 +10,7 @@ import type { Carrier } from '../delivery/carrier.ts'
 import { type DeliveryEngine, type DeliveryEngineOptions, startDeliveryEngine } from '../delivery/engine.ts'
 import { deliverySchedules, type Schedule } from '../delivery/jobs.ts'
 import { createEgress, type Egress, egressOptionsOf } from '../egress/egress.ts'
+import { startReplays } from '../delivery/replay-release.ts'
 import { createMailer, type Mailer } from '../egress/mail.ts'
 import { fileSchedules } from '../files/jobs.ts'
 import { createFileParts } from '../files/parts.ts'
@@ -18,6 +19,7 @@ import type { Log } from '../log.ts'
 import { sessionSchedules } from '../sessions/jobs.ts'
 import { createWebhookCarrier } from '../webhooks/carrier.ts'
 import { createWorkerMetrics, serveMetrics } from './metrics.ts'
+import { startTelling, type TellingOptions } from '../webhooks/operational-telling.ts'
 import { startSchedules } from './schedules.ts'
 
 export interface WorkerOptions {
@@ -48,6 +50,8 @@ export interface WorkerParts extends WorkerOptions {
   /** How long attempts may still run when the worker closes, in milliseconds. @default 8000 */
   readonly drainMs?: number
 }
+  /** How teams are told how their targets fare. */
+  readonly telling?: Pick<TellingOptions, 'pollMs' | 'gatherMs' | 'everyMs'>
 
 /**
  * @example
@@ -65,6 +69,7 @@ export async function startWorkerParts({
   engine: engineOptions,
   drainMs = 8000,
   ...options
+  telling: tellingOptions,
 }: WorkerParts): Promise<Worker & { readonly engine: DeliveryEngine; readonly metricsUrl: string | undefined }> {
   const { config, database, log } = options
   const egress = createEgress(egressOptionsOf(config))
@@ -75,6 +80,9 @@ export async function startWorkerParts({
     chosen.length === 0 ? undefined : await startSchedules({ url: config.DATABASE_URL, schedules: chosen, log })
   const sealing = startAuditSealer({ pool: database.pool, sealer: options.sealer, log })
   const metrics = createWorkerMetrics(database.pool)
+  const replays = startReplays({ pool: database.pool, log })
+  const publicUrl = config.PUBLIC_URL.replace(/\/$/, '')
+  const telling = startTelling({ pool: database.pool, mailer, publicUrl, log, ...tellingOptions })
   const { METRICS_HOST: host, METRICS_PORT: port } = config
   const serving = port === undefined ? undefined : await serveMetrics({ registry: metrics.registry, host, port, log })
   if (serving) log.info({ url: serving.url }, 'metrics are served')
@@ -90,7 +98,13 @@ export async function startWorkerParts({
     engine,
     metricsUrl: serving?.url,
     async close() {
-      await Promise.all([keeping?.close(), sealing.close(), engine.stop({ waitMs: drainMs })])
+      await Promise.all([
+        keeping?.close(),
+        sealing.close(),
+        replays.close(),
+        telling.close(),
+        engine.stop({ waitMs: drainMs }),
+      ])
       await Promise.all(carriers.map((carrier) => carrier.close?.()))
       await Promise.all([egress.close(), mailer.close(), serving?.close()])
     },
