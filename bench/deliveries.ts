@@ -35,6 +35,7 @@ import { createWebhookCarrier } from '../src/webhooks/carrier.ts'
 import { newSigningSecret, readSigningSecret, sign } from '../src/webhooks/signing.ts'
 import { createWebhook } from '../src/webhooks/webhooks.ts'
 import type { Arrival } from './deliveries/receiver.ts'
+import { cpuBetween, cpuOf, cpuOfPostgres } from './ground/cpu.ts'
 import { percentiles } from './ground/figures.ts'
 import { databaseNamed, startGround } from './ground/ground.ts'
 import { keepRate } from './ground/load.ts'
@@ -52,6 +53,8 @@ const count = Number(given.count)
 const targetCount = Number(given.targets)
 const seconds = Number(given.seconds)
 const parts = new Set(given.only.split(','))
+/** A process that has just started compiles and connects: its first load is not measured. */
+const warmUpSeconds = 2
 const sealer = createSealer(randomBytes(32).toString('base64'))
 
 await using stack = new AsyncDisposableStack()
@@ -61,7 +64,7 @@ const [port] = await once(receiver, 'message')
 const url = `http://127.0.0.1:${port}/`
 const ground = await startGround(stack)
 
-if (parts.has('speed')) await speed()
+if (parts.has('speed') || parts.has('engine')) await speed()
 if (parts.has('latency')) await latency()
 if (parts.has('noise')) await noise()
 if (parts.has('depth')) await depth()
@@ -86,14 +89,14 @@ async function inDatabase<T>(name: string, use: (database: Database, planted: Pl
 
 interface RunningEngine {
   readonly claims: { count: number; taken: number; seconds: number }
-  readonly settles: { count: number; seconds: number }
+  readonly settles: { count: number; results: number; seconds: number }
   stop(): Promise<void>
 }
 
 function startEngine({ pool }: Database): RunningEngine {
   const egress = createEgress({ allow: ['127.0.0.1'] })
   const claims = { count: 0, taken: 0, seconds: 0 }
-  const settles = { count: 0, seconds: 0 }
+  const settles = { count: 0, results: 0, seconds: 0 }
   const engine = startDeliveryEngine({
     pool,
     carriers: [createWebhookCarrier({ pool, sealer, egress })],
@@ -104,8 +107,9 @@ function startEngine({ pool }: Database): RunningEngine {
         claims.taken += taken
         claims.seconds += took
       },
-      settled(_count, took) {
+      settled(results, took) {
         settles.count++
+        settles.results += results
         settles.seconds += took
       },
     },
@@ -118,6 +122,13 @@ function startEngine({ pool }: Database): RunningEngine {
       await egress.close()
     },
   }
+}
+
+function shownWork({ claims, settles }: RunningEngine): string {
+  return (
+    `engine: ${claims.count} claims of ${(claims.taken / claims.count).toFixed(1)} deliveries, ${((claims.seconds / claims.count) * 1000).toFixed(1)} ms each; ` +
+    `${settles.count} writes of ${(settles.results / settles.count).toFixed(1)} results, ${((settles.seconds / settles.count) * 1000).toFixed(1)} ms each`
+  )
 }
 
 async function webhooksTo(database: Database, planted: Planted, urls: readonly string[]): Promise<PlantedTarget[]> {
@@ -140,20 +151,23 @@ async function speed(): Promise<void> {
     const targets = await webhooksTo(database, planted, Array<string>(targetCount).fill(url))
     await plantDeliveries(pool, planted, targets, Math.ceil(count / targetCount))
     await pool.query('vacuum analyze')
+    const before = await cpuNow()
     const start = performance.now()
     const running = startEngine(database)
+    // Asking the database again and again took a quarter of its time.
     await until(
-      async () => (await pool.query('select 1 from deliveries where due_at is not null limit 1')).rowCount,
-      (left) => left === 0,
+      async () => running.settles.results,
+      (settled) => settled >= count,
       120_000,
     )
     const rate = count / ((performance.now() - start) / 1000)
+    const used = cpuSince(before, await cpuNow())
+    if (process.env.PIDS) { const aft=(await cpuNow()).postgres; const {rows:acts}=await pool.query('select pid, backend_type, left(query,60) q from pg_stat_activity'); for (const [pid,ms] of aft) { const d=ms-(before.postgres.get(pid)??0); if (d>0) console.log(pid, d, 'ms', JSON.stringify(acts.find((x:any)=>x.pid===pid))) } console.log((await pool.query("select relname,n_tup_upd,n_tup_hot_upd,autovacuum_count,autoanalyze_count from pg_stat_user_tables where n_tup_ins+n_tup_upd>1000")).rows); console.log((await pool.query('select wal_records, wal_bytes, wal_fpi from pg_stat_wal')).rows) }
     await running.stop()
-    const { claims, settles } = running
     console.log(
-      `engine: ${claims.count} claims of ${(claims.taken / claims.count).toFixed(0)} deliveries, ${((claims.seconds / claims.count) * 1000).toFixed(1)} ms each; ` +
-        `${settles.count} writes of results, ${((settles.seconds / settles.count) * 1000).toFixed(1)} ms each`,
+      `CPU of 1,000 deliveries: worker ${used.here} ms, Postgres ${used.postgres} ms, receiver ${used.receiver} ms`,
     )
+    console.log(shownWork(running))
     return rate
   })
   const second = await bare()
@@ -164,11 +178,36 @@ async function speed(): Promise<void> {
   }
   add('bare undici loop, signed bodies (before and after)', loop)
   add('engine: claim, sign, post, record attempt, tell live queries', engine)
-  if (existsSync(path.join(import.meta.dirname, 'peers/node_modules/bullmq'))) {
+  if (!parts.has('speed')) console.log('Peers are left out.')
+  else if (existsSync(path.join(import.meta.dirname, 'peers/node_modules/bullmq'))) {
     add('graphile-worker 0.18, batched: sign, post', await peer('graphile-worker'))
     add('BullMQ over PostgreSQL: sign, post', await peer('bullmq'))
   } else console.log('The peers are not installed: npm ci --prefix bench/peers')
   console.table(rows)
+}
+
+interface Cpu {
+  readonly here: number
+  readonly receiver: number
+  readonly postgres: ReadonlyMap<number, number>
+}
+
+async function cpuNow(): Promise<Cpu> {
+  return {
+    here: process.cpuUsage().user / 1000 + process.cpuUsage().system / 1000,
+    receiver: await cpuOf(receiver.pid ?? 0),
+    postgres: await cpuOfPostgres(ground.dataFolder),
+  }
+}
+
+/** Milliseconds for a thousand deliveries. */
+function cpuSince(before: Cpu, after: Cpu) {
+  const each = (ms: number) => ((ms / count) * 1000).toFixed(0)
+  return {
+    here: each(after.here - before.here),
+    receiver: each(after.receiver - before.receiver),
+    postgres: each(cpuBetween(before.postgres, after.postgres)),
+  }
 }
 
 /** A sender on a queue library: it keeps no attempts, and a killed one loses its jobs for hours or half a minute. */
@@ -236,10 +275,10 @@ async function steady(
       const fan = targets[index % targets.length] ?? []
       const ids = await plantDeliveries(pool, planted, fan)
       const at = performance.timeOrigin + performance.now()
-      for (const id of ids) committed.set(id, at)
+      if (index >= warmUpSeconds * perSecond) for (const id of ids) committed.set(id, at)
       await wakeWorkers(pool)
     },
-    { perSecond, seconds },
+    { perSecond, seconds: warmUpSeconds + seconds },
   )
   await new Promise((resolve) => setTimeout(resolve, 1500))
   receiver.send('tell')
@@ -270,6 +309,7 @@ async function latency(): Promise<void> {
     const engine = startEngine(database)
     const took = await steady(database, planted, fans, 200)
     await engine.stop()
+    console.log(shownWork(engine))
     console.log('\nFrom the answered commit to the receiver: 200 events a second to 5 targets each')
     console.table([shown('engine', [...took.values()].flat())])
   })

@@ -9,8 +9,8 @@ import type { Database } from '../database/database.ts'
 import type { Carrier } from '../delivery/carrier.ts'
 import { type DeliveryEngine, type DeliveryEngineOptions, startDeliveryEngine } from '../delivery/engine.ts'
 import { deliverySchedules, type Schedule } from '../delivery/jobs.ts'
-import { createEgress, type Egress, egressOptionsOf } from '../egress/egress.ts'
 import { startReplays } from '../delivery/replay-release.ts'
+import { createEgress, type Egress, egressOptionsOf } from '../egress/egress.ts'
 import { createMailer, type Mailer } from '../egress/mail.ts'
 import { fileSchedules } from '../files/jobs.ts'
 import { createFileParts } from '../files/parts.ts'
@@ -18,8 +18,8 @@ import type { FileStore } from '../files/store.ts'
 import type { Log } from '../log.ts'
 import { sessionSchedules } from '../sessions/jobs.ts'
 import { createWebhookCarrier } from '../webhooks/carrier.ts'
-import { createWorkerMetrics, serveMetrics } from './metrics.ts'
 import { startTelling, type TellingOptions } from '../webhooks/operational-telling.ts'
+import { createWorkerMetrics, serveMetrics } from './metrics.ts'
 import { startSchedules } from './schedules.ts'
 
 export interface WorkerOptions {
@@ -49,9 +49,9 @@ export interface WorkerParts extends WorkerOptions {
   readonly engine?: Partial<Omit<DeliveryEngineOptions, 'pool' | 'carriers' | 'log'>>
   /** How long attempts may still run when the worker closes, in milliseconds. @default 8000 */
   readonly drainMs?: number
-}
   /** How teams are told how their targets fare. */
   readonly telling?: Pick<TellingOptions, 'pollMs' | 'gatherMs' | 'everyMs'>
+}
 
 /**
  * @example
@@ -68,8 +68,8 @@ export async function startWorkerParts({
   schedules,
   engine: engineOptions,
   drainMs = 8000,
-  ...options
   telling: tellingOptions,
+  ...options
 }: WorkerParts): Promise<Worker & { readonly engine: DeliveryEngine; readonly metricsUrl: string | undefined }> {
   const { config, database, log } = options
   const egress = createEgress(egressOptionsOf(config))
@@ -79,10 +79,10 @@ export async function startWorkerParts({
   const keeping =
     chosen.length === 0 ? undefined : await startSchedules({ url: config.DATABASE_URL, schedules: chosen, log })
   const sealing = startAuditSealer({ pool: database.pool, sealer: options.sealer, log })
-  const metrics = createWorkerMetrics(database.pool)
   const replays = startReplays({ pool: database.pool, log })
   const publicUrl = config.PUBLIC_URL.replace(/\/$/, '')
   const telling = startTelling({ pool: database.pool, mailer, publicUrl, log, ...tellingOptions })
+  const metrics = createWorkerMetrics(database.pool)
   const { METRICS_HOST: host, METRICS_PORT: port } = config
   const serving = port === undefined ? undefined : await serveMetrics({ registry: metrics.registry, host, port, log })
   if (serving) log.info({ url: serving.url }, 'metrics are served')
