@@ -307,6 +307,8 @@ export type Consumer<Types extends ConnectorTypes = ConnectorTypes> = (
 ) => Status | Result | Promise<Status | Result>
 
 export interface Connector<Types extends ConnectorTypes = ConnectorTypes> {
+  /** In place of those of the manifest. */
+  readonly settings?: readonly SettingDeclaration[]
   /** Called once for each delivery, and again when it failed. */
   readonly consume?: Consumer<Types>
   /**
@@ -329,9 +331,16 @@ export interface Connector<Types extends ConnectorTypes = ConnectorTypes> {
   readonly [name: string]: any
 }
 
-/** A setting as the manifest has it; `npm run connector -- check` compares the two. */
+/** A setting, with the keys that it has in a manifest. Declare settings here or in `connector.json`, not in both. */
 export interface SettingDeclaration {
   readonly key: string
+  /** What people see. @default the key */
+  readonly label?: string
+  readonly description?: string
+  /** The heading under which it is shown. */
+  readonly group?: string
+  /** The only values that it can have. */
+  readonly options?: readonly (string | number | { readonly value: string | number; readonly label: string })[]
   /** @default 'STRING' */
   readonly type?: 'STRING' | 'LONG_STRING' | 'PASSWORD' | 'DATE' | 'INT' | 'BOOLEAN' | 'INTERNAL'
   readonly mandatory?: boolean
