@@ -4,8 +4,6 @@
  * made here; never an argument, which other users of the machine could read.
  */
 import { randomBytes } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
-import path from 'node:path'
 import { createInterface } from 'node:readline/promises'
 import { Writable } from 'node:stream'
 import { text } from 'node:stream/consumers'
@@ -16,9 +14,8 @@ import { endAllSignIns } from '../access/sign-ins.ts'
 import { type Database, inTransaction, openDatabase } from '../database/database.ts'
 import { SluiceError } from '../errors.ts'
 import { createLog } from '../log.ts'
-import { homeAt, ownerOf } from './home.ts'
+import { databaseUrlOf } from './installation.ts'
 import { migrateDatabase } from './migrate.ts'
-import { readSettings } from './settings.ts'
 
 type Env = Readonly<Record<string, string | undefined>>
 
@@ -91,7 +88,7 @@ async function refuseKnown({ pool }: Database, email: string): Promise<void> {
 
 /** Works on the database of DATABASE_URL, or of a `sluice start` that runs now. */
 export async function withDatabase(env: Env, work: (database: Database) => Promise<void>): Promise<void> {
-  const url = env.DATABASE_URL || (await embeddedUrl(env))
+  const url = await databaseUrlOf(env)
   await migrateDatabase(url)
   const database = openDatabase({ url, poolSize: 2, log: createLog({ name: 'admin', level: 'silent' }) })
   try {
@@ -99,20 +96,6 @@ export async function withDatabase(env: Env, work: (database: Database) => Promi
   } finally {
     await database.close()
   }
-}
-
-/** The embedded Postgres of a `sluice start` that runs now. */
-async function embeddedUrl(env: Env): Promise<string> {
-  const { SLUICE_HOME, EMBEDDED_POSTGRES_PORT: port } = readSettings(env)
-  const home = homeAt(SLUICE_HOME)
-  const password = await readFile(path.join(home.postgres, 'password'), 'utf8').catch(() => null)
-  if (password && port !== 0 && (await ownerOf(home)) !== undefined) {
-    return `postgres://sluice:${password.trim()}@127.0.0.1:${port}/sluice`
-  }
-  throw new SluiceError(
-    'CONFIGURATION',
-    'DATABASE_URL is missing, and no "npm start" with an embedded database runs here. Set it, or start Sluice first.',
-  )
 }
 
 /** From a terminal, twice and unseen; from a pipe, its first line. */

@@ -1,4 +1,4 @@
-/** Commands `audit verify`, `audit head` and `audit grants`. They need DATABASE_URL, and the first two SLUICE_SECRET_KEY. */
+/** Commands `audit verify` and `audit grants`. The first works on the installation of `installation.ts`. */
 import { Command } from 'commander'
 import { type Head, showHead } from '../access/audit-chain.ts'
 import { auditGrants } from '../access/audit-grants.ts'
@@ -7,6 +7,7 @@ import { createSealer } from '../access/seal.ts'
 import { openDatabase } from '../database/database.ts'
 import { SluiceError } from '../errors.ts'
 import { createLog } from '../log.ts'
+import { databaseUrlOf, secretKeyOf } from './installation.ts'
 import { withoutPassword } from './migrate.ts'
 
 type Env = Readonly<Record<string, string | undefined>>
@@ -37,13 +38,7 @@ export interface VerifyCommandOptions {
 
 /** @returns whether everything is right. */
 export async function verifyCommand({ env, expectHead, print }: VerifyCommandOptions): Promise<boolean> {
-  const { DATABASE_URL: url, SLUICE_SECRET_KEY: key } = env
-  if (!url || !key) {
-    throw new SluiceError(
-      'CONFIGURATION',
-      'DATABASE_URL and SLUICE_SECRET_KEY are needed: the database, and the key that the installation has its secrets sealed with.',
-    )
-  }
+  const [url, key] = [await databaseUrlOf(env), await secretKeyOf(env)]
   const expected = expectHead === undefined ? null : readHead(expectHead)
   const database = openDatabase({ url, poolSize: 2, log: createLog({ name: 'audit', level: 'silent' }) })
   try {

@@ -1,5 +1,4 @@
 /** `sluice credential` and `sluice keys`: credentials and signing keys, for an operator at the database. */
-import { readFile } from 'node:fs/promises'
 import { styleText } from 'node:util'
 import { Command } from 'commander'
 import { createCredential, revokeCredential, rotateSecret } from '../access/credentials.ts'
@@ -8,8 +7,7 @@ import { rotateSigningKeys } from '../access/signing-keys.ts'
 import type { Database } from '../database/database.ts'
 import { SluiceError } from '../errors.ts'
 import { withDatabase } from './admin.ts'
-import { homeAt } from './home.ts'
-import { readSettings } from './settings.ts'
+import { secretKeyOf } from './installation.ts'
 
 type Env = Readonly<Record<string, string | undefined>>
 
@@ -139,13 +137,4 @@ function environmentOf(env: Env): string {
   const environment = env.SLUICE_ENVIRONMENT || 'local'
   if (/^[a-z][a-z0-9]{0,15}$/.test(environment)) return environment
   throw new SluiceError('CONFIGURATION', 'SLUICE_ENVIRONMENT must be 1-16 lower-case letters or digits.')
-}
-
-/** What seals the keys at rest: the configured one, or that of the embedded installation. */
-async function secretKeyOf(env: Env): Promise<string> {
-  if (env.SLUICE_SECRET_KEY) return env.SLUICE_SECRET_KEY
-  const home = homeAt(readSettings(env).SLUICE_HOME)
-  const key = await readFile(home.secretKey, 'utf8').catch(() => null)
-  if (key) return key.trim()
-  throw new SluiceError('CONFIGURATION', 'SLUICE_SECRET_KEY is missing; it is the one that the gateways run with.')
 }

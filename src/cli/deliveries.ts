@@ -1,8 +1,9 @@
-/** Command `deliveries`: what waits, what failed, and what to do about it. Needs DATABASE_URL only. */
+/** Command `deliveries`: what waits, what failed, and what to do about it. */
 import { Command, InvalidArgumentError, Option } from 'commander'
 import pg from 'pg'
 import { deliveriesChannel } from '../database/notifications.ts'
 import { SluiceError } from '../errors.ts'
+import { databaseUrlOf } from './installation.ts'
 
 type Env = Readonly<Record<string, string | undefined>>
 
@@ -224,13 +225,8 @@ function countOf(text: string): number {
 }
 
 async function withPool(env: Env, use: (pool: pg.Pool) => Promise<void>): Promise<void> {
-  if (!env.DATABASE_URL) {
-    throw new SluiceError(
-      'CONFIGURATION',
-      'DATABASE_URL is missing; it looks like postgres://user:password@host:5432/database.',
-    )
-  }
-  const pool = new pg.Pool({ connectionString: env.DATABASE_URL, max: 1, application_name: 'sluice deliveries' })
+  const url = await databaseUrlOf(env)
+  const pool = new pg.Pool({ connectionString: url, max: 1, application_name: 'sluice deliveries' })
   try {
     await use(pool)
   } finally {
