@@ -81,7 +81,7 @@ const orderedBatch = 16
  *   claim that committed after this statement's snapshot has raised `version`,
  *   which is checked on the locked row, so the count of leases cannot be too low.
  * - `picked` and `chosen`: the first deliveries of each lane, lanes and teams
- *   taking turns. `deliveries` itself is only read.
+ *   taking turns. Neither `deliveries` nor `delivery_queue` is written.
  *
  * An ordered lane is claimed from its head in order of position, as far as
  * everything is due and below the horizon under which nothing can still be
@@ -96,22 +96,29 @@ const statement = `
 with recursive relaxed as materialized (
   select set_config('synchronous_commit', 'off', true)
 ), ring (target_id, due_at) as (
-  (select coalesce(d.webhook_id, d.connection_id), d.due_at
-     from deliveries d
-    where d.due_at is not null and coalesce(d.webhook_id, d.connection_id) > $1
-    order by coalesce(d.webhook_id, d.connection_id), d.due_at
+  (select d.target_id, d.due_at
+     from delivery_queue d
+    where d.target_id > $1
+    order by d.target_id, d.due_at
     limit 1)
   union all
   select next.*
     from ring
    cross join lateral (
-      select coalesce(d.webhook_id, d.connection_id), d.due_at
-        from deliveries d
-       where d.due_at is not null and coalesce(d.webhook_id, d.connection_id) > ring.target_id
-       order by coalesce(d.webhook_id, d.connection_id), d.due_at
+      select d.target_id, d.due_at
+        from delivery_queue d
+       where d.target_id > ring.target_id
+       order by d.target_id, d.due_at
        limit 1) as next
 ), visited as materialized (
   select r.target_id, r.due_at from ring r limit ${window}
+), held as materialized (
+  select e.target_id,
+         count(*) filter (where e.worker_id = $2) as own,
+         count(*) filter (where e.worker_id <> $2) as others
+    from delivery_leases e
+   where e.leased_until > now()
+   group by e.target_id
 ), lane as materialized (
   select l.target_id, l.version,
          greatest(l.next_slot_at, now()) as slot_at,
@@ -124,15 +131,12 @@ with recursive relaxed as materialized (
          coalesce(w.enabled, n.enabled) as enabled,
          coalesce(w.state, n.health) as state,
          coalesce(w.probe_at, n.probe_at) as probe_at,
-         held.own, held.others
+         coalesce(held.own, 0) as own, coalesce(held.others, 0) as others
     from visited v
     join delivery_lanes l using (target_id)
     left join webhooks w on w.id = l.target_id
     left join connections n on n.id = l.target_id
-   cross join lateral (
-      select count(*) filter (where e.worker_id = $2) as own, count(*) filter (where e.worker_id <> $2) as others
-        from delivery_leases e
-       where e.target_id = l.target_id and e.leased_until > now()) as held
+    left join held using (target_id)
    cross join relaxed
    where v.due_at <= now()
      and l.target_id <> all ($3::uuid[])
@@ -172,24 +176,23 @@ with recursive relaxed as materialized (
     join wanted o using (target_id)
    cross join lateral (
       select q.id, row_number() over () as place
-        from (select d.id
-                from deliveries d
+        from (select d.delivery_id as id
+                from delivery_queue d
                where not o.ordered
-                 and coalesce(d.webhook_id, d.connection_id) = o.target_id
+                 and d.target_id = o.target_id
                  and d.due_at <= now()
-                 and coalesce((select e.leased_until from delivery_leases e where e.delivery_id = d.id), '-infinity') <= now()
+                 and coalesce((select e.leased_until from delivery_leases e where e.delivery_id = d.delivery_id), '-infinity') <= now()
                order by d.due_at
                limit least(o.room, o.turn_size)) as q
       union all
       select q.id, q.place
         from (select h.id, row_number() over heads as place, bool_and(h.ready) over heads as ready
-                from (select d.id, d.event_position,
+                from (select d.delivery_id as id, d.event_position,
                              d.due_at <= now() and coalesce(d.event_position < position_horizon(), true) as ready
-                        from deliveries d
+                        from delivery_queue d
                        where o.ordered
-                         and coalesce(d.webhook_id, d.connection_id) = o.target_id
-                         and d.due_at is not null
-                       order by d.event_position, d.id
+                         and d.target_id = o.target_id
+                       order by d.event_position, d.delivery_id
                        limit o.room) as h
               window heads as (order by h.event_position, h.id)) as q
        where q.ready) as p

@@ -38,8 +38,7 @@ function start(deliver: Deliver, options: Partial<DeliveryEngineOptions> = {}): 
 
 const plant = (target: { id: string; integration_id: string }, count: number) =>
   plantDeliveries(ground.database.pool, planted, [target], count)
-const left = async () =>
-  (await ground.database.pool.query('select 1 from deliveries where due_at is not null limit 1')).rowCount
+const left = async () => (await ground.database.pool.query('select 1 from delivery_queue limit 1')).rowCount
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 
 interface Sent {

@@ -10,7 +10,7 @@ export interface QueueState {
   readonly leases: number
 }
 
-/** Reads the index of unfinished deliveries, so its cost grows with those: 0.1 s for a million. */
+/** Reads what is not final, so its cost grows with that: about a second for a million. */
 export async function readQueueState(pool: pg.Pool): Promise<QueueState> {
   const { rows } = await pool.query<{
     readonly pending: number
@@ -22,10 +22,10 @@ export async function readQueueState(pool: pg.Pool): Promise<QueueState> {
     select count(*) filter (where status = 'pending')::int as pending,
            count(*) filter (where status = 'leased')::int as leased,
            count(*) filter (where status = 'waiting')::int as waiting,
-           greatest(0, coalesce(extract(epoch from now() - min(due_at)), 0))::float8 as oldest,
+           greatest(0, coalesce(extract(epoch from now() - min(q.due_at)), 0))::float8 as oldest,
            (select count(*)::int from delivery_leases where leased_until > now()) as leases
-      from deliveries
-     where due_at is not null`)
+      from delivery_queue q
+      join deliveries d on d.id = q.delivery_id`)
   const [row] = rows
   return {
     waiting: { pending: row?.pending ?? 0, leased: row?.leased ?? 0, waiting: row?.waiting ?? 0 },

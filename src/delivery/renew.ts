@@ -76,7 +76,7 @@ export async function pruneLeases(pool: pg.Pool): Promise<number> {
   const { rowCount } = await pool.query(`
     delete from delivery_leases held
      where held.leased_until < now() - interval '1 minute'
-       and not exists (select from deliveries d where d.id = held.delivery_id and d.due_at is not null)`)
+       and not exists (select from delivery_queue d where d.delivery_id = held.delivery_id)`)
   return rowCount ?? 0
 }
 
