@@ -66,6 +66,9 @@ async function createProgram(args: readonly string[]): Promise<Command> {
   if (args.length === 0 || args.some((arg) => ['egress', 'help', '--help', '-h'].includes(arg))) {
     program.addCommand((await import('./egress.ts')).egressCommand(process.env))
   }
+  if (args.length === 0 || args.some((arg) => ['connector', 'help', '--help', '-h'].includes(arg))) {
+    program.addCommand((await import('./connector.ts')).connectorCommand(process.env))
+  }
   // It has options of its own, which only its module knows.
   if (args.length === 0 || args.some((arg) => ['demo', 'help', '--help', '-h'].includes(arg))) {
     program.addCommand((await import('./demo.ts')).demoCommand())

@@ -16,8 +16,8 @@ export interface PackedConnector {
   readonly files: readonly string[]
 }
 
-/** Not part of a package: tests and samples may hold what should stay at home. */
-const leftOut = new Set(['.git', 'fixtures', 'samples', 'test', 'tests'])
+/** Not part of a package: what only its author needs, and samples, which may hold what should stay at home. */
+const leftOut = new Set(['.git', 'fixtures', 'samples', 'test', 'tests', 'tsconfig.json'])
 const maxBytes = 16 * 1024 * 1024
 
 /**
