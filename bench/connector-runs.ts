@@ -41,7 +41,15 @@ async function withoutSandbox(delivery: LeasedDelivery): Promise<void> {
   }
   const found = await retrieveForRun(pool, { ...ids, retentionAfterRetrievalDays: 5 })
   await egress.request({ method: 'POST', url: receiver.url, body: JSON.stringify(found?.session?.data) })
-  const nothing = { succeeded: true, message: null, log: [], calls: [], stateChange: undefined }
+  const nothing = {
+    connector: '',
+    revision: 1,
+    succeeded: true,
+    message: null,
+    log: [],
+    calls: [],
+    stateChange: undefined,
+  }
   await recordRun(pool, { ...ids, ...nothing, started_at: new Date(), duration_ms: 1 })
 }
 

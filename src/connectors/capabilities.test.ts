@@ -120,7 +120,9 @@ describe('request', () => {
     expect(report).toMatchObject({ outcome: 'succeeded' })
     const { headers, body } = await receiver.next(({ method }) => method === 'POST')
     expect(headers['content-length']).toBe(String(body.length))
-    const form = await new Response(new Uint8Array(body), { headers: { 'content-type': headers['content-type'] ?? '' } }).formData()
+    const form = await new Response(new Uint8Array(body), {
+      headers: { 'content-type': headers['content-type'] ?? '' },
+    }).formData()
     expect(form.get('kind')).toBe('full')
     const raw = form.get('raw') as File
     expect([raw.name, [...new Uint8Array(await raw.arrayBuffer())]]).toEqual(['a"b.bin', [0, 255]])

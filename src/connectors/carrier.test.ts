@@ -100,7 +100,15 @@ test("it is told of the event, the trip, its settings with defaults, and the con
       submittedAt: expect.stringMatching(/^\d{4}-.*Z$/),
     },
     trip: null,
-    settings: { office: 'North', size: 3, key: 'k' },
+    settings: {
+      office: 'North',
+      size: 3,
+      key: 'k',
+      'funnel.environment.servercontext': '/be/test',
+      'funnel.environment.filestore': `connections/${connection}/`,
+      'funnel.environment.isproduction': false,
+      'funnel.environment.account-uuid': ground.team.id,
+    },
     config: { region: 'north', channel: 'own' },
     state: { seen: null },
     delivery: { id: delivery.id, attempt: 1 },
@@ -202,7 +210,10 @@ describe('a status', () => {
     [`return 'The office is closed.'`, 'The office is closed.'],
     [`return ''`, 'The connector reported a failure.'],
     [`throw new Error('no luck')`, 'no luck'],
-    [`return undefined`, 'The connector returned nothing. It must return "success", "failed", a message in words, or {returnCode, message}.'],
+    [
+      `return undefined`,
+      'The connector returned nothing. It must return "success", "failed", a message in words, or {returnCode, message}.',
+    ],
     [`null.x`, "TypeError: Cannot read properties of null (reading 'x')"],
   ])('%s is a failure, to be tried again', async (body, message) => {
     const connection = await connected(`export default () => { ${body} }`)

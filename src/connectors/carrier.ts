@@ -8,7 +8,7 @@ import { createTurns } from './turns.ts'
 export interface ConnectionCarrierOptions
   extends Pick<
     RunParts,
-    'database' | 'sealer' | 'egress' | 'mailer' | 'log' | 'objects' | 'retentionAfterRetrievalDays'
+    'database' | 'sealer' | 'egress' | 'mailer' | 'log' | 'objects' | 'retentionAfterRetrievalDays' | 'environment'
   > {
   readonly sandbox?: SandboxPoolOptions
 }
@@ -24,7 +24,7 @@ const keptBundles = 64
 /**
  * @throws SluiceError CONFIGURATION when Deno is not installed.
  * @example
- * const carrier = createConnectionCarrier({ database, sealer, egress, mailer, log, retentionAfterRetrievalDays: 5 })
+ * const carrier = createConnectionCarrier({ database, sealer, egress, mailer, log, environment, retentionAfterRetrievalDays: 5 })
  * const report = await carrier.deliver(delivery, { signal })
  * await carrier.close()
  */
@@ -55,7 +55,7 @@ function reportOf({ succeeded, message, final, failure }: RunResult, total: numb
 }
 
 /** A bundle never changes under its hash, so it is read once a process. */
-function bundleCache(pool: RunParts['database']['pool']): RunParts['bundles'] {
+export function bundleCache(pool: RunParts['database']['pool']): RunParts['bundles'] {
   const kept = new Map<string, string>()
   return async (connectorId, sha256) => {
     const known = kept.get(sha256)

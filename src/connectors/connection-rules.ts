@@ -5,9 +5,11 @@ import { deliverySettings, eventList, parsePattern } from '../tables/event-shape
 
 const mostJsonBytes = 8 * 1024
 
-const jsonObject = z.record(z.string(), z.json(), { message: 'must be an object' }).refine((value) => JSON.stringify(value).length <= mostJsonBytes, {
-  message: `may be ${mostJsonBytes} bytes of JSON at most`,
-})
+const jsonObject = z
+  .record(z.string(), z.json(), { message: 'must be an object' })
+  .refine((value) => JSON.stringify(value).length <= mostJsonBytes, {
+    message: `may be ${mostJsonBytes} bytes of JSON at most`,
+  })
 
 /** `concurrency` is runs at once; `timeout_ms` is for a whole run. */
 const settings = z.object({

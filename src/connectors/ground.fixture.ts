@@ -35,6 +35,8 @@ export interface RunRow {
   readonly duration_ms: number
 }
 
+const environment = { serverContext: '/be/test', isProduction: false }
+
 export async function connectorGround({ poolSize = 10, smtpUrl, on }: GroundOptions = {}) {
   const [ground, mail, folder] = await Promise.all([
     on ? { database: on, close: () => on.close() } : ownDatabase(poolSize),
@@ -65,7 +67,16 @@ export async function connectorGround({ poolSize = 10, smtpUrl, on }: GroundOpti
     integration,
 
     carrier(sandbox?: SandboxPoolOptions, more: { readonly objects?: ObjectStore } = {}): ConnectionCarrier {
-      const options = { database, sealer, egress, mailer, log: silentLog, retentionAfterRetrievalDays: 5, sandbox }
+      const options = {
+        database,
+        sealer,
+        egress,
+        mailer,
+        log: silentLog,
+        retentionAfterRetrievalDays: 5,
+        environment,
+        sandbox,
+      }
       const carrier = createConnectionCarrier({ ...options, ...more })
       carriers.push(carrier)
       return carrier

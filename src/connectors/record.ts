@@ -23,8 +23,15 @@ export interface RunCall {
 
 export interface RunRecord {
   readonly connection_id: string
-  readonly delivery_id: string
+  /** null for a dry run. */
+  readonly delivery_id: string | null
   readonly session_id: string
+  /** `implementation@version` that ran. */
+  readonly connector: string
+  /** Of the session that it was given; null when it was given none. */
+  readonly revision: number | null
+  /** Nothing left, and no state is kept. @default false */
+  readonly isDry?: boolean
   readonly attempt: number
   readonly succeeded: boolean
   readonly message: string | null
@@ -43,10 +50,13 @@ export const stateConflict =
  * neither. Only the changed keys are written, and only if they still hold what
  * the run was given; else the run is stored as failed.
  *
- * @returns whether the state was saved, or there was none to save.
+ * @returns its id, and whether the state was saved, or there was none to save.
  */
-export async function recordRun(pool: pg.Pool, run: RunRecord): Promise<boolean> {
-  const { rows } = await pool.query<{ saved: boolean }>({
+export async function recordRun(
+  pool: pg.Pool,
+  run: RunRecord,
+): Promise<{ readonly id: string; readonly saved: boolean }> {
+  const { rows } = await pool.query<{ id: string; saved: boolean }>({
     name: 'connectors: record run',
     text: recordSql,
     values: [
@@ -63,9 +73,14 @@ export async function recordRun(pool: pg.Pool, run: RunRecord): Promise<boolean>
       run.stateChange ? storable(run.stateChange.after) : null,
       run.stateChange ? storable(run.stateChange.before) : null,
       stateConflict,
+      run.connector,
+      run.revision,
+      run.isDry ?? false,
     ],
   })
-  return rows[0]?.saved ?? false
+  const [stored] = rows
+  if (!stored) throw new Error('the run was not stored')
+  return stored
 }
 
 const recordSql = `
@@ -81,12 +96,14 @@ with saved as (
   select $11::jsonb is null or exists (select from saved) as saved
 ), stored as (
   insert into connector_runs
-    (connection_id, delivery_id, session_id, attempt, status, message, log, calls, started_at, duration_ms)
+    (connection_id, delivery_id, session_id, attempt, status, message, log, calls, started_at, duration_ms, connector,
+     revision, dry_run)
   select $1, $2, $3, $4, (case when saved then $5 else 'failed' end)::run_status, case when saved then $6 else $13 end,
-         $7, $8, $9, $10
+         $7, $8, $9, $10, $14, $15, $16
     from judged
+  returning id
 )
-select saved from judged`
+select saved, (select id from stored) as id from judged`
 
 /** Postgres keeps neither NUL nor half a surrogate pair. */
 function storable(value: unknown): string {

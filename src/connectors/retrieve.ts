@@ -9,6 +9,8 @@ export interface RetrievalRequest {
   readonly attempt: number
   /** Days that the grant still lasts after its first retrieval, where the team has not set its own. */
   readonly retentionAfterRetrievalDays: number
+  /** Nothing leaves the installation, so the grant's short clock does not start. @default false */
+  readonly isDry?: boolean
 }
 
 /** The connection, its connector, and the session if it may be had. Columns in the database's words. */
@@ -48,7 +50,8 @@ export interface Retrieval {
 }
 
 /**
- * Reads the session through the integration's live grant. The same statement
+ * Reads the session through the integration's live grant: its newest revision, or
+ * the one that the delivery repeats. The same statement
  * writes the audit row (granted or refused) and starts the grant's short
  * retention at the first retrieval: there is no data without its audit row.
  *
@@ -64,6 +67,7 @@ export async function retrieveForRun(pool: pg.Pool, request: RetrievalRequest): 
       request.delivery_id,
       request.attempt,
       request.retentionAfterRetrievalDays,
+      request.isDry ?? false,
     ],
   })
   const [found] = rows
@@ -94,7 +98,8 @@ with wanted as (
     left join sessions s on s.id = $2
    where c.id = $1
 ), granted as (
-  select g.id, g.first_retrieved_at is null as is_first, g.config, s.data, s.kind, s.schema_url, s.revision, s.submitted_at,
+  select g.id, g.first_retrieved_at is null as is_first, g.config, coalesce(r.data, s.data) as data, s.kind,
+         case when r.id is null then s.schema_url else r.schema_url end as schema_url, coalesce(r.revision, s.revision) as revision, s.submitted_at,
          t.name as team_name, f.name as flow_name, p.id as trip_id, p.reference as trip_reference, p.title as trip_title
     from wanted w
     join session_grants g on g.session_id = $2 and g.integration_id = w.integration_id
@@ -102,19 +107,23 @@ with wanted as (
     join teams t on t.id = s.team_id
     join flows f on f.id = s.flow_id
     left join trips p on p.id = s.trip_id
+    left join deliveries d on d.id = $3
+    left join session_revisions r on r.session_id = s.id and r.revision = d.input_revision and r.revision <> s.revision
    where w.enabled and w.integration_active and w.status = 'approved' and w.accepted
      and g.revoked_at is null and g.expires_at > now() and s.purged_at is null and s.data is not null
+     and (d.input_revision is null or d.input_revision = s.revision or r.data is not null)
 ), retrieved as (
   update session_grants g
      set first_retrieved_at = now(), expires_at = least(g.expires_at, now() + retention_after_retrieval(g.team_id, $5))
     from granted
-   where g.id = granted.id and granted.is_first and g.first_retrieved_at is null
+   where g.id = granted.id and granted.is_first and g.first_retrieved_at is null and not $6::boolean
 ), audited as (
   insert into audit_entries (team_id, integration_id, actor_kind, actor_id, operation, outcome, session_ids, detail)
   select w.team_id, w.integration_id, 'connection', w.id::text, 'retrieve',
          case when exists (select from granted) then 'granted' else 'refused' end, array[$2::uuid],
          jsonb_build_object('delivery_id', $3::uuid, 'attempt', $4::int,
                             'connector', w.implementation || '@' || w.version)
+           || case when $6 then '{"dry_run": true}'::jsonb else '{}' end
     from wanted w
   returning outcome
 )

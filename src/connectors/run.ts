@@ -10,6 +10,8 @@ import type { Egress } from '../egress/egress.ts'
 import type { Mailer } from '../egress/mail.ts'
 import type { Log } from '../log.ts'
 import { createCapabilities } from './capabilities.ts'
+import { dryEgress, dryMailer, type Fixture, type Withheld } from './dry-run.ts'
+import { type Environment, environmentSettings } from './environment.ts'
 import { type RunCall, type RunLine, recordRun, stateConflict } from './record.ts'
 import { type Retrieval, retrieveForRun } from './retrieve.ts'
 import { connectionStore, type ObjectStore, sessionFiles } from './run-files.ts'
@@ -37,6 +39,7 @@ export interface RunParts {
   /** Remembers which connections keep state: those take turns. */
   readonly stateful: Map<string, boolean>
   readonly retentionAfterRetrievalDays: number
+  readonly environment: Environment
 }
 
 export interface RunResult {
@@ -112,11 +115,13 @@ async function runInTurn(
   const { outcome, scrub, result } = await attempt(parts, delivery, found, state, { log, calls, signal, deadline })
   if (outcome && !outcome.ok && outcome.failure === 'aborted') return result
   const stateChange = outcome?.ok && !isTooLarge(outcome.state) ? changedState(kept, state, outcome.state) : undefined
-  const isSaved = await recordRun(pool, {
+  const { saved } = await recordRun(pool, {
     connection_id: delivery.target_id,
     delivery_id: delivery.id,
     session_id: delivery.session_id,
     attempt: delivery.attempt,
+    connector: nameOf(found),
+    revision: found.session?.revision ?? null,
     succeeded: result.succeeded,
     message: result.message,
     log: log.map((line) => ({ ...line, message: scrub(line.message) })),
@@ -125,7 +130,89 @@ async function runInTurn(
     duration_ms: Math.round((performance.now() - begun) * 100) / 100,
     stateChange,
   })
-  return isSaved ? result : failed(stateConflict)
+  return saved ? result : failed(stateConflict)
+}
+
+export interface DryRun {
+  /** Of the row in `connector_runs`. */
+  readonly id: string
+  readonly succeeded: boolean
+  readonly message: string | null
+  readonly log: readonly RunLine[]
+  readonly calls: readonly RunCall[]
+  /** In full: what would have been sent. */
+  readonly withheld: readonly Withheld[]
+  readonly duration_ms: number
+}
+
+/**
+ * Runs a connection on a session without any effect outside: requests are
+ * answered from fixtures or refused, mails are kept, files are out of reach,
+ * changed state is forgotten. It reads through the grant and is audited, but
+ * starts no clock. The run's row is marked `dry_run`.
+ *
+ * @param delivery as the engine would hand it over; its id belongs to no row.
+ * @returns undefined when there is no such connection.
+ */
+export async function runDry(
+  parts: RunParts,
+  delivery: LeasedDelivery,
+  fixtures: readonly Fixture[],
+  signal: AbortSignal,
+): Promise<DryRun | undefined> {
+  const begun = performance.now()
+  const deadline = begun + delivery.timeout_ms
+  const startedAt = new Date()
+  const found = await retrieveForRun(parts.database.pool, {
+    connection_id: delivery.target_id,
+    session_id: delivery.session_id,
+    delivery_id: delivery.id,
+    attempt: 1,
+    retentionAfterRetrievalDays: parts.retentionAfterRetrievalDays,
+    isDry: true,
+  })
+  if (!found) return undefined
+  const withheld: Withheld[] = []
+  const { objects: _, ...inside } = parts
+  const dry: RunParts = { ...inside, egress: dryEgress(fixtures, withheld), mailer: dryMailer(withheld) }
+  const log: RunLine[] = []
+  const calls: RunCall[] = []
+  const state = completeState(found.connector.manifest, found.connection.state)
+  const { scrub, result } = await attempt(dry, delivery, found, state, { log, calls, signal, deadline })
+  const run = {
+    succeeded: result.succeeded,
+    message: result.message,
+    log: log.map((line) => ({ ...line, message: scrub(line.message) })),
+    calls,
+    duration_ms: Math.round((performance.now() - begun) * 100) / 100,
+  }
+  const { id } = await recordRun(parts.database.pool, {
+    ...run,
+    connection_id: delivery.target_id,
+    delivery_id: null,
+    session_id: delivery.session_id,
+    attempt: 1,
+    connector: nameOf(found),
+    revision: found.session?.revision ?? null,
+    started_at: startedAt,
+    stateChange: undefined,
+    isDry: true,
+  })
+  return { id, ...run, withheld: withheld.map((each) => scrubbed(each, scrub)) }
+}
+
+/** A connection's secrets are not for whoever may try it. */
+function scrubbed({ target, headers, body, ...rest }: Withheld, scrub: (text: string) => string): Withheld {
+  return {
+    ...rest,
+    target: scrub(target),
+    headers: Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, scrub(value)])),
+    body: body === null ? null : scrub(body),
+  }
+}
+
+function nameOf({ connector }: Retrieval): string {
+  return `${connector.implementation}@${connector.version}`
 }
 
 interface AttemptContext {
@@ -183,7 +270,10 @@ async function attempt(
         delivery,
         found,
         session,
-        completeSettings(connector.manifest, connection.settings, secrets),
+        {
+          ...completeSettings(connector.manifest, connection.settings, secrets),
+          ...environmentSettings(parts.environment, connection.id, delivery.team_id),
+        },
         state,
       ),
       host: {

@@ -12,7 +12,10 @@ export const deliveriesChannel = 'sluice_deliveries'
 /** Something was committed that live queries and streams may show. */
 export const changesChannel = 'sluice_changes'
 
-type Channel = typeof deliveriesChannel | typeof changesChannel
+/** A gateway asks a worker for something. */
+export const tasksChannel = 'sluice_tasks'
+
+type Channel = typeof deliveriesChannel | typeof changesChannel | typeof tasksChannel
 
 export interface Notifier {
   /** Call it right after a commit; it returns at once. */

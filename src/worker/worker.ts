@@ -5,6 +5,7 @@ import { peopleSchedules } from '../access/prune-people.ts'
 import type { Sealer } from '../access/seal.ts'
 import type { Config } from '../config.ts'
 import { createConnectionCarrier } from '../connectors/carrier.ts'
+import { environmentOf } from '../connectors/environment.ts'
 import type { Database } from '../database/database.ts'
 import type { Carrier } from '../delivery/carrier.ts'
 import { type DeliveryEngine, type DeliveryEngineOptions, startDeliveryEngine } from '../delivery/engine.ts'
@@ -133,6 +134,7 @@ function allCarriers({ config, database, sealer, files, egress, mailer, log }: C
       log,
       objects: files,
       retentionAfterRetrievalDays: config.RETENTION_AFTER_RETRIEVAL_DAYS,
+      environment: environmentOf(config),
     }),
   ]
 }
