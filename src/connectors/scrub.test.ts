@@ -13,6 +13,7 @@ test.each([
   ['in a form', new URLSearchParams({ key: secret }).toString()],
   ['in hex', Buffer.from(secret).toString('hex')],
   ['in base64', Buffer.from(secret).toString('base64')],
+  ['in base64 by btoa', btoa(`u:${secret}`)],
   ['in base64url', Buffer.from(secret).toString('base64url')],
   ['in Basic authentication', `Basic ${Buffer.from(`u:${secret}`).toString('base64')}`],
   ['in the middle of something encoded', Buffer.from(`xx${secret}yy`).toString('base64')],

@@ -26,7 +26,9 @@ function formsOf(secret: string): string[] {
     new URLSearchParams({ '': secret }).toString().slice(1),
     hex,
     hex.toUpperCase(),
-    ...insideBase64(secret),
+    ...insideBase64(Buffer.from(secret)),
+    // As `btoa` takes it: one byte a letter.
+    ...insideBase64(Buffer.from(secret, 'latin1')),
   ]
 }
 
@@ -35,8 +37,7 @@ function formsOf(secret: string): string[] {
  * three alignments. The first and last letter may carry bits of a neighbour and
  * are left out, and with them what is shorter than six letters.
  */
-function insideBase64(secret: string): string[] {
-  const bytes = Buffer.from(secret)
+function insideBase64(bytes: Buffer): string[] {
   return [0, 1, 2].flatMap((before) => {
     const encoded = Buffer.concat([Buffer.alloc(before), bytes])
       .toString('base64')

@@ -40,6 +40,8 @@ interface Rule {
   readonly level: RuleResult['level']
   /** @default every kind */
   readonly kind?: Manifest['kinds'][number]
+  /** Without it the others would only say the same again, and take long for it. */
+  readonly isDecisive?: boolean
   check(context: RuleContext): Promise<string | undefined>
 }
 
@@ -47,9 +49,11 @@ interface Rule {
 export async function checkConformance(options: ConformanceOptions): Promise<readonly RuleResult[]> {
   const context: RuleContext = { ...options, trial: (answer, input) => trial(options, answer, input) }
   const results: RuleResult[] = []
-  for (const { rule, level, kind, check } of rules) {
+  for (const { rule, level, kind, isDecisive, check } of rules) {
     if (kind !== undefined && !options.package.manifest.kinds.includes(kind)) continue
-    results.push({ rule, level, fault: await check(context) })
+    const fault = await check(context)
+    results.push({ rule, level, fault })
+    if (fault !== undefined && isDecisive) break
   }
   return results
 }
@@ -67,6 +71,7 @@ const rules: readonly Rule[] = [
   {
     rule: 'it ends by itself, with a status that can be told',
     level: 'must',
+    isDecisive: true,
     kind: 'consumer',
     async check({ trial }) {
       for (const answer of [200, 201, 204, 302, 404, 500, 'unreachable', 'timeout'] as const) {

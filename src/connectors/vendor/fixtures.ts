@@ -75,7 +75,7 @@ export function createRecorder(sample: Sample, call: RunHost['call']): Recorder 
       calls.push(kept)
       try {
         const answer = await call(kind, argument)
-        kept.answer = JSON.parse(JSON.stringify(answer))
+        kept.answer = withoutNoise(JSON.parse(JSON.stringify(answer)))
         learnSecrets(answer, secrets)
         return answer
       } catch (error) {
@@ -101,6 +101,15 @@ export function createRecorder(sample: Sample, call: RunHost['call']): Recorder 
       return parseFixture(JSON.parse(scrub(JSON.stringify(replaced(fixture, secrets)))), 'recording')
     },
   }
+}
+
+/** Headers of the connection, which say nothing to a connector and differ each time. */
+const noise = new Set(['connection', 'date', 'keep-alive', 'server', 'transfer-encoding'])
+
+function withoutNoise<Answer>(answer: Answer): Answer {
+  if (!isObject(answer) || !isObject(answer.headers)) return answer
+  const headers = Object.entries(answer.headers).filter(([name]) => !noise.has(name))
+  return { ...answer, headers: Object.fromEntries(headers) }
 }
 
 /** Names of what an answer should not be known for. */
@@ -147,11 +156,15 @@ function replacedText(given: string, secrets: ReadonlyMap<string, string>): stri
   }
   // Basic authentication, and whatever else was encoded whole: undone, replaced, made again.
   return text.replaceAll(/[A-Za-z0-9+/_-]{8,}={0,2}/g, (encoded) => {
-    const decoded = Buffer.from(encoded, 'base64').toString('utf8')
-    const found = [...secrets].filter(([secret]) => secret.length >= 4 && decoded.includes(secret))
-    if (found.length === 0) return encoded
-    const clean = found.reduce((rest, [secret, placeholder]) => rest.replaceAll(secret, placeholder), decoded)
-    return Buffer.from(clean).toString('base64')
+    // `btoa` makes one byte of each letter, others go by UTF-8.
+    for (const letters of ['utf8', 'latin1'] as const) {
+      const decoded = Buffer.from(encoded, 'base64').toString(letters)
+      const found = [...secrets].filter(([secret]) => secret.length >= 4 && decoded.includes(secret))
+      if (found.length === 0) continue
+      const clean = found.reduce((rest, [secret, placeholder]) => rest.replaceAll(secret, placeholder), decoded)
+      return Buffer.from(clean, letters).toString('base64')
+    }
+    return encoded
   })
 }
 
