@@ -2,12 +2,14 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type DeliveryEngine, startDeliveryEngine } from '../../src/delivery/engine.ts'
+import { retryBySchedule } from '../../src/delivery/retry-policy.ts'
 import { createEgress, type Egress } from '../../src/egress/egress.ts'
 import { pdf } from '../../src/files/samples.fixture.ts'
 import { silentLog } from '../../src/log.ts'
 import { announceExpiring } from '../../src/sessions/expiring.ts'
 import { parsePattern } from '../../src/tables/event-shape.ts'
 import { createWebhookCarrier } from '../../src/webhooks/carrier.ts'
+import { announceOperational } from '../../src/webhooks/operational-announce.ts'
 import { createWebhook } from '../../src/webhooks/webhooks.ts'
 import { type Receiver, startReceiver } from '../ground/receiver.ts'
 import { type TestStorage, testStorage } from '../ground/storage.ts'
@@ -22,17 +24,23 @@ let egress: Egress
 let engine: DeliveryEngine
 let editor: string
 let viewer: string
+/** What the endpoint /sick answers. */
+let health = 204
 
 beforeAll(async () => {
   storage = await testStorage()
   world = await buildWorld({ config: { ...storage.config, MAX_BODY_BYTES: '60000', MAX_FILE_BYTES: '60000' } as never })
-  receiver = await startReceiver()
+  receiver = await startReceiver({
+    handler: ({ path }, response) => void response.writeHead(path === '/sick' ? health : 204).end(),
+  })
   egress = createEgress({ allow: ['127.0.0.0/8'] })
   engine = startDeliveryEngine({
     pool: world.database.pool,
     carriers: [createWebhookCarrier({ pool: world.database.pool, sealer: world.sealer, egress })],
     log: silentLog,
     pollMs: 20,
+    failingAfter: 1,
+    retryPolicy: retryBySchedule({ delaysMs: [10] }),
   })
   editor = await signIn(world.camden.editor)
   viewer = await signIn(world.camden.viewer)
@@ -378,44 +386,88 @@ describe('the contract', () => {
 })
 
 describe('webhooks', () => {
-  test('that are really delivered are as it says, and each of its session events is', async () => {
-    await createWebhook(
+  const judged = new Set<string>()
+  const makeWebhook = async (given: Record<string, unknown>): Promise<string> => {
+    const { webhook } = await createWebhook(
       {
         database: world.database,
         sealer: world.sealer,
         rules: { allow: ['127.0.0.0/8'] },
         validatePattern: parsePattern,
       },
-      {
-        integration_id: world.camden.granted.id,
-        name: 'Contract',
-        url: `${receiver.url}/hook`,
-        pattern: {},
-        config: { office: 'north' },
-        events: ['session.submitted', 'session.updated', 'session.expiring', 'session.purged'],
-        signatures: ['v1', 'v1a'],
-      } as never,
+      { integration_id: world.camden.granted.id, name: randomUUID(), pattern: {}, config: {}, ...given } as never,
     )
+    return webhook.id
+  }
+  /** The next delivery that fits, held against the contract. */
+  const heard = async (type: string, fits: (data: Record<string, unknown>) => boolean = () => true) => {
+    const request = await receiver.next(({ path, body: sent }) => {
+      if (path !== '/hook') return false
+      const { type: said, data } = JSON.parse(sent.toString())
+      return said === type && fits(data)
+    })
+    contract.judgeWebhook(type, JSON.parse(request.body.toString()), request.headers)
+    judged.add(type)
+  }
+  let hook: string
+
+  test('that are really delivered for a session are as it says', async () => {
+    hook = await makeWebhook({
+      url: `${receiver.url}/hook`,
+      pattern: { _not: { config: { _has_key: 'sick' } } },
+      config: { office: 'north' },
+      events: contract.webhooks.filter((name) => name !== 'webhook.test'),
+      signatures: ['v1', 'v1a'],
+    })
     const { pool } = world.database
-    const expired = new Set<string>()
-    const heard = async (type: string, id: string) => {
-      const request = await receiver.next(({ path, body }) => {
-        if (path !== '/hook') return false
-        const { type: said, data } = JSON.parse(body.toString())
-        return said === type && data.id === id
-      })
-      contract.judgeWebhook(type, JSON.parse(request.body.toString()), request.headers)
-      expired.add(type)
-    }
     const id = await submitted()
-    await heard('session.submitted', id)
+    const ofSession = (data: Record<string, unknown>) => data.id === id
+    await heard('session.submitted', ofSession)
     await ask('updateSession', { path: { id }, authorization: source(), body: { data: { again: true } } })
-    await heard('session.updated', id)
+    await heard('session.updated', ofSession)
     await pool.query(`update session_grants set expires_at = now() + interval '1 day' where session_id = $1`, [id])
     await announceExpiring(pool)
-    await heard('session.expiring', id)
+    await heard('session.expiring', ofSession)
     await purge(id)
-    await heard('session.purged', id)
-    expect([...expired].sort()).toEqual(contract.webhooks.filter((name) => name.startsWith('session.')).sort())
+    await heard('session.purged', ofSession)
+  })
+
+  test('that tell how webhooks fare are as it says', async () => {
+    await makeWebhook({ url: `${receiver.url}/sick`, pattern: { config: { _has_key: 'sick' } } })
+    // As the worker's job does, time and again.
+    const told = async (type: string) => {
+      const waiting = heard(type)
+      await expect
+        .poll(
+          async () => {
+            await announceOperational(world.database.pool)
+            return judged.has(type)
+          },
+          { timeout: 5_000 },
+        )
+        .toBe(true)
+      await waiting
+    }
+    const sick = (status: number) => {
+      health = status
+      return submitted({ config: { sick: true } })
+    }
+    await sick(500)
+    await told('webhook.failing')
+    await told('delivery.exhausted')
+    await sick(204)
+    await told('webhook.recovered')
+    await sick(410)
+    await told('webhook.disabled')
+    const { errors } = await world.graphql('mutation ($id: uuid!) { test_webhook(id: $id) { delivery_id } }', {
+      variables: { id: hook },
+      authorization: editor,
+    })
+    expect(errors).toBeUndefined()
+    await heard('webhook.test')
+  })
+
+  test('are all of them judged', () => {
+    expect([...judged].sort()).toEqual([...contract.webhooks].sort())
   })
 })
