@@ -144,6 +144,8 @@ const schema = z.object({
     .optional(),
   /** The proxy gets names and decides alone, instead of addresses that were resolved and checked here. */
   EGRESS_PROXY_RESOLVES: z.stringbool().default(false),
+  /** npm registry that admins may install connectors from; without it, packages are uploaded. */
+  CONNECTOR_REGISTRY_URL: z.url({ protocol: /^https?$/ }).optional(),
   /** Deliveries that one worker process runs at once. */
   WORKER_CONCURRENCY: z.coerce.number().int().min(1).max(1000).default(64),
   /** Where a worker serves its metrics for Prometheus, at /metrics. Without a port it does not. */

@@ -7,6 +7,9 @@ import { createLimits, type LimitSettings } from '../access/limits.ts'
 import type { Sealer } from '../access/seal.ts'
 import { createSignIns } from '../access/sign-ins.ts'
 import type { Config } from '../config.ts'
+import { createConnectorActions } from '../connectors/actions.ts'
+import { connectorSchema, connectorSchemaPath } from '../connectors/connector-schema.ts'
+import { createTaskDesk } from '../connectors/task-desk.ts'
 import type { Database } from '../database/database.ts'
 import { changesChannel, createNotifier, deliveriesChannel } from '../database/notifications.ts'
 import { createMailer } from '../egress/mail.ts'
@@ -82,7 +85,7 @@ export async function startGateway({ config, database, sealer, log }: GatewayOpt
   }
   const checker = createSchemaChecker()
   if (config.SCHEMA_FOLDER) await storeSchemaFolder(config.SCHEMA_FOLDER, { database, checker, log })
-  const webhooks = { rules: { allow: config.EGRESS_ALLOW }, validatePattern: parsePattern }
+  const webhooks = { rules: { allow: config.EGRESS_ALLOW, deny: config.EGRESS_DENY }, validatePattern: parsePattern }
   await ensureWebhookKey(database, sealer)
   const mutations = createMutations({
     database,
@@ -133,6 +136,12 @@ export async function startGateway({ config, database, sealer, log }: GatewayOpt
     credentials: createCredentialActions({ database, environment: config.SLUICE_ENVIRONMENT, committed }),
     people,
     files: createFileActions({ parts: fileParts, committed }),
+    connectors: createConnectorActions({
+      database,
+      sealer,
+      desk: createTaskDesk({ pool: database.pool, sealer, feed }),
+      committed,
+    }),
   }
   const schemas = createRoleSchemas(actions, audit)
   const shared = {
@@ -190,6 +199,8 @@ export async function startGateway({ config, database, sealer, log }: GatewayOpt
       return
     } else if (path === '/.well-known/webhook-keys.json') {
       replyJson(response, 200, await publicWebhookKeys(database.pool), { 'cache-control': 'public, max-age=300' })
+    } else if (path === connectorSchemaPath) {
+      replyJson(response, 200, connectorSchema(), { 'cache-control': 'public, max-age=300' })
     } else if (path === '/healthz') {
       await database.pool.query('select 1')
       replyJson(response, 200, { status: 'ok' })

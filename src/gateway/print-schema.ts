@@ -46,6 +46,19 @@ export const actionsNotRun: Actions = {
   credentials: { create: notRun, rotate: notRun, revoke: notRun, revokeSecret: notRun, setKeys: notRun },
   people: peopleNotRun,
   files: { createUpload: notRun, completeUpload: notRun, createLink: notRun, createLinks: notRun },
+  connectors: {
+    install: notRun,
+    review: notRun,
+    uninstall: notRun,
+    connect: notRun,
+    updateSettings: notRun,
+    preview: notRun,
+    upgrade: notRun,
+    test: notRun,
+    dryRun: notRun,
+    rerun: notRun,
+    label: notRun,
+  },
 }
 
 /** The printed schema of the role admin. */

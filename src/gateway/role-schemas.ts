@@ -2,6 +2,7 @@
 import { type GraphQLSchema, lexicographicSortSchema, printSchema } from 'graphql'
 import type { Audit } from '../access/audit.ts'
 import type { Role } from '../access/principal.ts'
+import { addConnectorActions, type ConnectorActions } from '../connectors/schema.ts'
 import { addFileActions, type FileActions } from '../files/schema.ts'
 import { addDestinationActions, type DestinationActions } from '../sessions/destinations-schema.ts'
 import { addSessionActions, type SessionActions } from '../sessions/schema.ts'
@@ -26,6 +27,7 @@ export interface Actions {
   readonly credentials: CredentialActions
   readonly people: PeopleActions
   readonly files: FileActions
+  readonly connectors: ConnectorActions
 }
 
 export type RoleSchemas = (role: Role) => RoleSchema
@@ -61,6 +63,7 @@ function buildRoleSchema(model: Model, role: Role, actions: Actions, audit: Audi
   addCredentialActions(builder, role, actions.credentials)
   addPeopleActions(builder, role, actions.people)
   addFileActions(builder, role, actions.files)
+  addConnectorActions(builder, role, actions.connectors)
   const schema = builder.toSchema({ sortSchema: false })
   return { schema: audit ? auditActions(schema, view, audit) : schema, view }
 }

@@ -6,6 +6,8 @@ import type { Sealer } from '../access/seal.ts'
 import type { Config } from '../config.ts'
 import { createConnectionCarrier } from '../connectors/carrier.ts'
 import { environmentOf } from '../connectors/environment.ts'
+import { createTaskHandlers } from '../connectors/task-handlers.ts'
+import { startTaskRunner } from '../connectors/task-runner.ts'
 import type { Database } from '../database/database.ts'
 import type { Carrier } from '../delivery/carrier.ts'
 import { type DeliveryEngine, type DeliveryEngineOptions, startDeliveryEngine } from '../delivery/engine.ts'
@@ -83,6 +85,7 @@ export async function startWorkerParts({
   const replays = startReplays({ pool: database.pool, log })
   const publicUrl = config.PUBLIC_URL.replace(/\/$/, '')
   const telling = startTelling({ pool: database.pool, mailer, publicUrl, log, ...tellingOptions })
+  const tasks = startConnectorTasks({ ...options, egress, mailer })
   const metrics = createWorkerMetrics(database.pool)
   const { METRICS_HOST: host, METRICS_PORT: port } = config
   const serving = port === undefined ? undefined : await serveMetrics({ registry: metrics.registry, host, port, log })
@@ -104,6 +107,7 @@ export async function startWorkerParts({
         sealing.close(),
         replays.close(),
         telling.close(),
+        tasks.close(),
         engine.stop({ waitMs: drainMs }),
       ])
       await Promise.all(carriers.map((carrier) => carrier.close?.()))
@@ -137,4 +141,25 @@ function allCarriers({ config, database, sealer, files, egress, mailer, log }: C
       environment: environmentOf(config),
     }),
   ]
+}
+
+/** What gateways leave to workers, because vendors' code and packages are in it. */
+function startConnectorTasks({ config, database, sealer, egress, mailer, log }: CarrierParts) {
+  const { handlers, close } = createTaskHandlers({
+    database,
+    sealer,
+    egress,
+    mailer,
+    log,
+    registry: config.CONNECTOR_REGISTRY_URL,
+    environment: environmentOf(config),
+    retentionAfterRetrievalDays: config.RETENTION_AFTER_RETRIEVAL_DAYS,
+  })
+  const runner = startTaskRunner({ pool: database.pool, sealer, handlers, log })
+  return {
+    async close() {
+      await runner.close()
+      await close()
+    },
+  }
 }

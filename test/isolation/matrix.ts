@@ -140,6 +140,35 @@ export const actions: Readonly<Record<string, ActionLine>> = {
   resend_invitation: onRow(editing, 'invitations', 'resend_invitation(id: $id) { id }'),
   revoke_invitation: onRow(editing, 'invitations', 'revoke_invitation(id: $id)'),
 
+  // The registry is the installation's; which connectors there are is no team's.
+  install_connector: ofOneself('Mutation', ['admin']),
+  review_connector: ofOneself('Mutation', ['admin']),
+  uninstall_connector: ofOneself('Mutation', ['admin']),
+  connector_label: ofOneself('Query', persons),
+  connect: mutation(editing, '$object: connect_input!', 'connect(object: $object) { id }', async ({ row }) => ({
+    object: {
+      connector_id: '01980000-0000-7000-8000-000000000000',
+      integration_id: (await row('integrations')).id,
+      name: 'theirs',
+    },
+  })),
+  update_connection_settings: onRow(editing, 'connections', 'update_connection_settings(id: $id, settings: {}) { id }'),
+  connector_upgrade_preview: query(
+    editing,
+    '$id: uuid!',
+    'connector_upgrade_preview(id: $id, connector_id: $id) { widens }',
+    async ({ row }) => ({ id: (await row('connections')).id }),
+  ),
+  upgrade_connection: onRow(editing, 'connections', 'upgrade_connection(id: $id, connector_id: $id) { id }'),
+  test_connection: onRow(editing, 'connections', 'test_connection(id: $id) { ok }'),
+  dry_run_connection: mutation(
+    editing,
+    '$id: uuid!, $session: uuid!',
+    'dry_run_connection(connection_id: $id, session_id: $session) { id }',
+    async ({ row }) => ({ id: (await row('connections')).id, session: (await row('sessions')).id }),
+  ),
+  rerun: onRow(editing, 'connector_runs', 'rerun(run_id: $id) { delivery_id }'),
+
   create_credential: mutation(
     editing,
     '$object: create_credential_input!',
