@@ -75,11 +75,13 @@ async function installOverApi(
   return told(approve ? { ...installed, status: 'approved' } : installed)
 }
 
-const installMutation = `mutation Install($tarball: String!) {
-  installed: install_connector(object: {tarball: $tarball}) { id implementation version status }
+/** @internal exported for its test */
+export const installMutation = `mutation Install($tarball: String!) {
+  installed: install_connector(tarball: $tarball) { id implementation version status }
 }`
 
-const reviewMutation = `mutation Review($id: uuid!) { review_connector(id: $id, decision: approved) { id } }`
+/** @internal exported for its test */
+export const reviewMutation = `mutation Review($id: uuid!) { review_connector(id: $id, decision: "approve") { id } }`
 
 /** The person's own machine talks to a server of their choice, so this does not go through the guard of outbound calls. */
 async function askGraphql(endpoint: string, token: string, query: string, variables: object): Promise<unknown> {
