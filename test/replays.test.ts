@@ -13,7 +13,7 @@ import type { MailCatcher } from '../src/egress/mail-catcher.ts'
 import { createFileStore } from '../src/files/store.ts'
 import { silentLog } from '../src/log.ts'
 import { announceOperational } from '../src/webhooks/operational-announce.ts'
-import { mailOperational } from '../src/webhooks/operational-mail.ts'
+import { mailLocks, mailOperational } from '../src/webhooks/operational-mail.ts'
 import { startWorkerParts } from '../src/worker/worker.ts'
 import { testMail } from './ground/mail.ts'
 import { type ReceivedRequest, type Receiver, startReceiver } from './ground/receiver.ts'
@@ -443,6 +443,35 @@ describe('how targets fare', () => {
     expect(await tell()).toEqual({ sent: 1, failed: 0 })
     await mail.waitFor(({ subject }) => subject.endsWith('works again'))
     await world.database.pool.query('update teams set notification_email = null')
+  })
+
+  it('is mailed again, under the same id, when the worker died before it could say so', async () => {
+    const { id } = await aWebhook()
+    await world.database.pool.query(
+      `insert into operational_events (type, team_id, webhook_id, detail) values ('webhook.failing', $1, $2, '{}')`,
+      [world.camden.id, id],
+    )
+    const dying: Pick<Mailer, 'send'> = {
+      async send(message) {
+        const sent = await mailer.send(message)
+        const { rowCount } = await world.database.pool.query(
+          `select pg_terminate_backend(l.pid) from pg_locks l join pg_database d on d.oid = l.database
+            where l.locktype = 'advisory' and l.classid = $1 and d.datname = current_database()`,
+          [mailLocks],
+        )
+        expect(rowCount).toBe(1)
+        return sent
+      },
+    }
+    expect(await tell({ mailer: dying })).toEqual({ sent: 0, failed: 1 })
+    await until(tell, ({ sent }) => sent === 1)
+    const about = () => mail.messages().filter(({ text }) => text.includes(id))
+    await until(
+      async () => about(),
+      (caught) => caught.length === 2,
+    )
+    expect(new Set(about().map(({ headers }) => headers['message-id'])).size).toBe(1)
+    expect(await tell()).toEqual({ sent: 0, failed: 0 })
   })
 
   it('waits for a mail server that is away, and says what is the platform’s to its administrators', async () => {

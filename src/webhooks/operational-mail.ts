@@ -18,9 +18,9 @@ export interface OperationalMailOptions {
 }
 
 /** Events that one mail tells of; the rest is in the next. */
-const mostEvents = 5000
-/** Names the advisory locks of this file. */
-const lockSpace = 7_250_106
+const mostEvents = 20_000
+/** The first key of the advisory locks that this file takes. */
+export const mailLocks = 7_250_106
 
 /**
  * Writes to every team that has news.
@@ -68,8 +68,13 @@ async function mailTeam(options: OperationalMailOptions, teamId: string | null, 
   const { pool } = options
   const client = await pool.connect()
   let broken: Error | undefined
+  // Lost while the mail server takes its time: the next statement fails, and that is soon enough.
+  const onLost = (error: Error) => {
+    broken = error
+  }
+  client.on('error', onLost)
   try {
-    const lock = [lockSpace, teamId ?? '']
+    const lock = [mailLocks, teamId ?? '']
     const { rows } = await client.query<{ locked: boolean }>(
       'select pg_try_advisory_lock($1, hashtext($2)) as locked',
       lock,
@@ -81,11 +86,12 @@ async function mailTeam(options: OperationalMailOptions, teamId: string | null, 
       await client.query('select pg_advisory_unlock($1, hashtext($2))', lock)
     }
   } catch (error) {
-    broken = error as Error
+    if (!(error instanceof SluiceError)) broken ??= error as Error
     throw error
   } finally {
     // A connection that failed is not used again, and with it goes the lock.
-    client.release(broken instanceof SluiceError ? undefined : broken)
+    client.off('error', onLost)
+    client.release(broken)
   }
 }
 
