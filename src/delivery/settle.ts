@@ -71,8 +71,8 @@ with durability as materialized (
   select r.delivery_id, r.number, r.outcome, r.started_at, r.duration_ms, r.status_code, r.error_class, r.error_message,
          r.resolved_address, r.request, r.response, r.response_body, r.phases, r.tls
     from result r
-    join deliveries d on d.id = r.delivery_id
    where r.number is not null
+     and (r.delivery_id in (select id from finished) or exists (select from deliveries d where d.id = r.delivery_id))
       on conflict (delivery_id, number) do nothing
 ), told as (
   insert into operational_events (type, team_id, webhook_id, connection_id, detail)

@@ -93,8 +93,7 @@ async function insertTest(pool: pg.Pool, webhookId: string, requestedBy: string 
       )
       insert into deliveries (operational_event_id, team_id, integration_id, webhook_id, event_position, due_at)
       select event.id, w.team_id, w.integration_id, w.id, '',
-             least(now(), (select min(d.due_at) from deliveries d
-                            where d.due_at is not null and coalesce(d.webhook_id, d.connection_id) = w.id)) - interval '1 millisecond'
+             least(now(), (select min(q.due_at) from delivery_queue q where q.target_id = w.id)) - interval '1 millisecond'
         from webhook w, event
       returning id`,
     values: [webhookId, requestedBy],
