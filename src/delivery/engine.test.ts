@@ -59,6 +59,17 @@ const deliveries = async () =>
   (await ground.database.pool.query<DeliveryRow>('select * from deliveries order by created_at, id')).rows
 const attempts = async () =>
   (await ground.database.pool.query('select * from delivery_attempts order by delivery_id, number')).rows
+/** Until the one engine listens: connecting wakes it once more. */
+const listening = () =>
+  until(
+    async () =>
+      (
+        await ground.database.pool.query(
+          `select count(*)::int as n from pg_stat_activity where query = 'listen sluice_deliveries' and datname = current_database()`,
+        )
+      ).rows[0].n,
+    (n) => n === 1,
+  )
 const allAre = (status: string) => (rows: readonly DeliveryRow[]) =>
   rows.length > 0 && rows.every((row) => row.status === status)
 
@@ -123,16 +134,7 @@ test('a notification after the commit starts a delivery without waiting for the 
     },
     { pollMs: 60_000 },
   )
-  // The engine listens once its first wake-up (on connecting) has led to a claim.
-  await until(
-    async () =>
-      (
-        await ground.database.pool.query(
-          `select count(*)::int as n from pg_stat_activity where query = 'listen sluice_deliveries' and datname = current_database()`,
-        )
-      ).rows[0].n,
-    (n) => n === 1,
-  )
+  await listening()
   await plant([target])
   const committed = performance.now()
   await wakeWorkers(ground.database.pool)
@@ -293,21 +295,22 @@ test('two engines deliver each of 1,000 deliveries exactly once', async () => {
   const targets = await Promise.all(Array.from({ length: 50 }, () => webhook()))
   const ids = await plant(targets, 20)
   const seen: string[] = []
-  const by = [0, 0]
+  const both = Promise.withResolvers<void>()
+  const by = new Set<number>()
   const deliver =
     (engine: number) =>
     async (delivery: LeasedDelivery): Promise<AttemptReport> => {
       seen.push(delivery.id)
-      by[engine] = (by[engine] ?? 0) + 1
-      await new Promise((resolve) => setImmediate(resolve))
+      if (by.add(engine).size === 2) both.resolve()
+      // What one holds leaves something to the other.
+      await both.promise
       return { outcome: 'succeeded' }
     }
-  start(deliver(0))
-  start(deliver(1))
+  start(deliver(0), { concurrency: 8 })
+  start(deliver(1), { concurrency: 8 })
   await until(deliveries, allAre('succeeded'), 15_000)
   expect(seen).toHaveLength(1000)
   expect(new Set(seen)).toEqual(new Set(ids))
-  expect(by.every((count) => count > 0)).toBe(true)
 })
 
 describe('leases', () => {
@@ -326,16 +329,22 @@ describe('leases', () => {
   })
 
   test('a result that comes after the lease was lost changes nothing, but its attempt is kept', async () => {
-    const [id] = await plant([await webhook()])
+    const target = await webhook()
     const late = Promise.withResolvers<AttemptReport>()
     const begun = Promise.withResolvers<void>()
-    const stale = start(() => {
-      begun.resolve()
-      return late.promise
-    })
+    // It is seldom woken again, or it would take its own lease back.
+    const stale = start(
+      () => {
+        begun.resolve()
+        return late.promise
+      },
+      { pollMs: 60_000 },
+    )
+    await listening()
+    await plant([target])
+    await wakeWorkers(ground.database.pool)
     await begun.promise
-    // As if this process had been held up for longer than its lease.
-    await ground.database.pool.query(`update delivery_leases set leased_until = now() - interval '1 second'`)
+    const { rows } = await ground.database.pool.query('select worker_id from delivery_leases')
     const seen: number[] = []
     start(
       ({ attempt }) => {
@@ -344,6 +353,15 @@ describe('leases', () => {
       },
       { pollMs: 20 },
     )
+    // As if the first process had been held up for longer than its lease.
+    const expire = `update delivery_leases set leased_until = now() - interval '1 second' where worker_id = $1`
+    await until(
+      async () => {
+        await ground.database.pool.query(expire, [rows[0].worker_id])
+        return seen.length
+      },
+      (count) => count > 0,
+    )
     await until(deliveries, allAre('succeeded'))
     late.resolve({ outcome: 'failed', error_class: 'timeout' })
     await until(attempts, (rows) => rows.length === 2)
@@ -351,13 +369,40 @@ describe('leases', () => {
       async () => stale.inHand,
       (inHand) => inHand === 0,
     )
-    expect(seen).toEqual([2])
+    expect(seen).toEqual([expect.any(Number)])
+    expect(seen[0]).toBeGreaterThan(1)
     expect((await attempts()).map(({ number, outcome }) => [number, outcome])).toEqual([
       [1, 'failed'],
-      [2, 'succeeded'],
+      [seen[0], 'succeeded'],
     ])
-    expect(await deliveries()).toMatchObject([{ id, status: 'succeeded', attempt_count: 2 }])
+    expect(await deliveries()).toMatchObject([{ status: 'succeeded', attempt_count: seen[0] }])
   })
+})
+
+test('a process that was held up for longer than its lease keeps the attempt that it has under way', async () => {
+  const target = await webhook()
+  const late = Promise.withResolvers<AttemptReport>()
+  const seen: number[] = []
+  const begun = Promise.withResolvers<void>()
+  start(
+    ({ attempt }) => {
+      seen.push(attempt)
+      begun.resolve()
+      return late.promise
+    },
+    { pollMs: 20 },
+  )
+  await plant([target])
+  await begun.promise
+  const lease = async () =>
+    (await ground.database.pool.query('select token, leased_until > now() as holds from delivery_leases')).rows[0]
+  const { token } = await lease()
+  await ground.database.pool.query(`update delivery_leases set leased_until = now() - interval '1 second'`)
+  await until(lease, (row) => row.holds && row.token !== token)
+  late.resolve({ outcome: 'succeeded' })
+  await until(deliveries, allAre('succeeded'))
+  expect(seen).toEqual([1])
+  expect(await attempts()).toMatchObject([{ number: 1, outcome: 'succeeded' }])
 })
 
 describe('stopping', () => {

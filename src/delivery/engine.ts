@@ -106,7 +106,9 @@ const pauseMs = 500
  * the end of a lease (its row deleted, the delivery's state written, one
  * statement) needs its token. When a process dies its leases run out, and a claim
  * takes them over under a new token and the next attempt's number; whatever the
- * first process still writes is ignored, but for the attempt, which was made.
+ * first process still writes is ignored, but for the attempt, which was made. A
+ * process that was held up and finds its own delivery due again keeps the attempt
+ * that it has under way.
  *
  * So a delivery is attempted at least once, and twice only where the result of an
  * attempt was lost, always with the same delivery id.
@@ -311,6 +313,7 @@ class Engine implements DeliveryEngine {
     if (contended) this.#pokeAfter(contendedMs)
     if (nextInMs !== undefined) this.#pokeAfter(nextInMs)
     for (const delivery of deliveries) {
+      if (delivery.refusal === null && this.#hand.retake(delivery.id, token, leaseUntil)) continue
       const held = this.#hand.add(delivery, token, leaseUntil)
       if (delivery.refusal === null) continue
       const settlement: Settlement = { ...leaseOf(held), status: 'cancelled', last_error: delivery.refusal }

@@ -8,7 +8,8 @@ import type { ClaimedDelivery } from './claim.ts'
 /** A leased delivery in hand. `queued` until it is started; `settling` once its result waits to be written. */
 export interface Held {
   readonly delivery: ClaimedDelivery
-  readonly token: string
+  /** Replaced when this process takes its own lease back after having been held up for longer than it. */
+  token: string
   /** On the monotonic clock: from then on another process may have it. */
   leaseUntil: number
   stage: 'queued' | 'running' | 'settling'
@@ -141,6 +142,15 @@ export class Hand {
     if (held.stage === 'queued') target.queue.push(held)
     this.#targets.set(target.id, target)
     return held
+  }
+
+  /** What this process still queues or attempts under a lease that ran out, when a claim gets it that same delivery. */
+  retake(id: string, token: string, leaseUntil: number): boolean {
+    const held = this.#held.get(id)
+    if (!held || held.stage === 'settling') return false
+    held.token = token
+    held.leaseUntil = leaseUntil
+    return true
   }
 
   /** The next delivery that may start, target after target in turn; marks it as running. */

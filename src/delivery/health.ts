@@ -90,6 +90,8 @@ const tables = {
 interface Failing {
   readonly target_id: string
   readonly state: string
+  /** What it was before these outcomes. */
+  readonly before: string
   readonly failing_ms: number
   readonly disabled_ms: number | null
   readonly consecutive_failures: number
@@ -172,10 +174,11 @@ async function countOutcomes(
           join changed t on t.id = n.target_id
          where n.after <> case n.before when 'probing' then 'disabled' else n.before end
       )
-      select t.id as target_id, t.${state} as state, t.consecutive_failures,
+      select t.id as target_id, t.${state} as state, n.before, t.consecutive_failures,
              coalesce(extract(epoch from now() - t.failing_since) * 1000, 0)::float8 as failing_ms,
              (extract(epoch from now() - t.disabled_at) * 1000)::float8 as disabled_ms
-        from changed t`,
+        from changed t
+        join next n on n.target_id = t.id`,
     values: [JSON.stringify(changes), failingAfter],
   })
   return rows
@@ -190,8 +193,10 @@ async function giveUp(
   { disablePolicy, probePolicy }: HealthOptions,
 ): Promise<void> {
   const gone = new Set(changes.filter((change) => change.gone !== null).map(({ target_id }) => target_id))
-  const given = changed.flatMap(({ target_id, state, consecutive_failures, failing_ms, disabled_ms }) => {
+  const given = changed.flatMap(({ target_id, state, before, consecutive_failures, failing_ms, disabled_ms }) => {
     if (gone.has(target_id)) return []
+    // One that was under way when it was given up is no probe, and puts none off.
+    if (state === 'disabled' && before === 'disabled') return []
     if (state === 'disabled') return [{ target_id, probe_ms: probePolicy(disabled_ms ?? 0) }]
     if (consecutive_failures === 0) return []
     const isGivenUp = disablePolicy({ failingForMs: failing_ms, consecutiveFailures: consecutive_failures })
