@@ -162,7 +162,6 @@ async function speed(): Promise<void> {
     )
     const rate = count / ((performance.now() - start) / 1000)
     const used = cpuSince(before, await cpuNow())
-    if (process.env.PIDS) { const aft=(await cpuNow()).postgres; const {rows:acts}=await pool.query('select pid, backend_type, left(query,60) q from pg_stat_activity'); for (const [pid,ms] of aft) { const d=ms-(before.postgres.get(pid)??0); if (d>0) console.log(pid, d, 'ms', JSON.stringify(acts.find((x:any)=>x.pid===pid))) } console.log((await pool.query("select relname,n_tup_upd,n_tup_hot_upd,autovacuum_count,autoanalyze_count from pg_stat_user_tables where n_tup_ins+n_tup_upd>1000")).rows); console.log((await pool.query('select wal_records, wal_bytes, wal_fpi from pg_stat_wal')).rows) }
     await running.stop()
     console.log(
       `CPU of 1,000 deliveries: worker ${used.here} ms, Postgres ${used.postgres} ms, receiver ${used.receiver} ms`,
