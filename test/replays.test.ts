@@ -358,6 +358,10 @@ describe('how targets fare', () => {
       everyMs: 0,
       ...changes,
     })
+  const setEmail = `mutation ($id: uuid!, $email: String) {
+    update_teams_by_pk(pk_columns: { id: $id }, _set: { notification_email: $email }) { notification_email }
+  }`
+  const notify = (email: string | null) => run(setEmail, { id: world.camden.id, email })
   const typesAt = (path: string) =>
     receiver.requests.filter((one) => one.path === path).map(({ body }) => JSON.parse(body.toString()).type)
 
@@ -421,10 +425,7 @@ describe('how targets fare', () => {
 
   it('of many at once in one mail, to the address that the team named, and not again for a while', async () => {
     const hooks = await Promise.all([aWebhook(), aWebhook(), aWebhook()])
-    await world.database.pool.query('update teams set notification_email = $2 where id = $1', [
-      world.camden.id,
-      'ops@camden.test',
-    ])
+    await notify('Ops@camden.test')
     const news = (type: string, of: readonly { id: string }[]) =>
       world.database.pool.query(
         `insert into operational_events (type, team_id, webhook_id, detail) select $1, $2, unnest($3::uuid[]), '{"reason": "Because."}'`,
@@ -442,7 +443,9 @@ describe('how targets fare', () => {
     expect(await tell({ everyMs: 60_000 })).toEqual({ sent: 0, failed: 0 })
     expect(await tell()).toEqual({ sent: 1, failed: 0 })
     await mail.waitFor(({ subject }) => subject.endsWith('works again'))
-    await world.database.pool.query('update teams set notification_email = null')
+    await notify(null)
+    const refused = await refuse(setEmail, { id: world.camden.id, email: 'nobody' })
+    expect(refused).toMatchObject({ code: 'VALIDATION_FAILED', message: expect.stringContaining('one e-mail address') })
   })
 
   it('is mailed again, under the same id, when the worker died before it could say so', async () => {

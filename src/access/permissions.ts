@@ -72,8 +72,8 @@ const people = (permission: ReadPermission) => ({ admin: everything, editor: per
 const integrationTeam = { relation: 'integration', column: 'team_id' }
 const touched: Presets = { updated_at: 'now()' }
 
-/** Days that a team sets for itself, within the installation's limits. */
-const retentionColumns = ['retention_days', 'retention_after_retrieval_days']
+/** What a team sets for itself: days, within the installation's limits, and where it is told how its targets fare. */
+const ownTeamColumns = ['retention_days', 'retention_after_retrieval_days', 'notification_email']
 
 /** A schema keeps its URL: what was submitted under it says so. */
 const schemaColumns = ['name', 'version', 'document']
@@ -121,12 +121,12 @@ export const exposures: Readonly<Record<string, Exposure>> = {
     },
     write: {
       admin: {
-        insert: { columns: ['slug', 'name', ...retentionColumns], check: {} },
-        update: { rows: {}, columns: ['slug', 'name', ...retentionColumns] },
+        insert: { columns: ['slug', 'name', ...ownTeamColumns], check: {} },
+        update: { rows: {}, columns: ['slug', 'name', ...ownTeamColumns] },
         delete: { rows: withoutSessions },
       },
       editor: {
-        update: { rows: { id: { _in: 'x-hasura-team-ids' } }, columns: retentionColumns },
+        update: { rows: { id: { _in: 'x-hasura-team-ids' } }, columns: ownTeamColumns },
       },
     },
   },

@@ -108,7 +108,8 @@ export function retryDeliveries(pool: pg.Pool, selection: Selection, report: (do
     pool,
     selection,
     `d.status in ('exhausted', 'cancelled') or (d.status = 'waiting' and d.due_at > now())`,
-    `status = case when d.due_at is null then 'pending' else d.status end::delivery_status, due_at = now(), finished_at = null`,
+    `status = case when d.due_at is null then 'pending' else d.status end::delivery_status, due_at = now(), finished_at = null,
+     attempts_before_replay = case when d.due_at is null then d.attempt_count else d.attempts_before_replay end`,
     report,
   )
 }

@@ -4,7 +4,8 @@ import { checkConnectionRow } from '../connectors/connection-rules.ts'
 import { payloadSchemaRules } from '../sessions/payload-schemas.ts'
 import { type RetentionLimits, teamRetentionRules } from '../sessions/retention.ts'
 import type { SchemaChecker } from '../sessions/schema-checker.ts'
-import type { WriteRules } from '../tables/write-rules.ts'
+import type { TableRules, WriteRules, WrittenRow } from '../tables/write-rules.ts'
+import { notificationEmailRules } from '../webhooks/notification-email.ts'
 import { insertWebhookSecrets } from '../webhooks/secrets.ts'
 import { checkNewWebhook, checkWebhookChange, checkWebhookRow, type WebhookRules } from '../webhooks/webhooks.ts'
 
@@ -17,7 +18,7 @@ export interface WriteRulesOptions {
 
 export function createWriteRules({ sealer, webhooks, checker, retention }: WriteRulesOptions): WriteRules {
   return {
-    teams: teamRetentionRules(retention),
+    teams: both(teamRetentionRules(retention), notificationEmailRules),
     payload_schemas: payloadSchemaRules(checker),
     webhooks: {
       beforeInsert: (values) => checkNewWebhook(webhooks, values),
@@ -38,4 +39,22 @@ export function createWriteRules({ sealer, webhooks, checker, retention }: Write
       },
     },
   }
+}
+
+/** What is written passes one after the other. */
+function both(first: TableRules, second: TableRules): TableRules {
+  return {
+    beforeInsert: async (values, context) =>
+      passed(second.beforeInsert, await passed(first.beforeInsert, values, context), context),
+    beforeUpdate: async (values, context) =>
+      passed(second.beforeUpdate, await passed(first.beforeUpdate, values, context), context),
+  }
+}
+
+async function passed(
+  rule: TableRules['beforeInsert'],
+  values: WrittenRow,
+  context: Parameters<NonNullable<TableRules['beforeInsert']>>[1],
+): Promise<WrittenRow> {
+  return rule ? rule(values, context) : values
 }
