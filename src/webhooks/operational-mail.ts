@@ -163,8 +163,8 @@ async function readNews(client: pg.PoolClient, teamId: string | null, everyMs: n
               coalesce(w.state_reason, c.state_reason) as reason,
               coalesce(w.failing_since, c.failing_since) as failing_since,
               coalesce(w.probe_at, c.probe_at) as probe_at,
-              (select count(*)::int from (select from deliveries d
-                where d.due_at is not null and coalesce(d.webhook_id, d.connection_id) = coalesce(w.id, c.id)
+              (select count(*)::int from (select from delivery_queue q
+                where q.target_id = coalesce(w.id, c.id)
                 limit 100000) as waiting) as waiting
          from grouped g
          left join webhooks w on w.id = g.webhook_id
