@@ -15,6 +15,7 @@ import { roleView } from '../../src/tables/role-view.ts'
 import { basic, buildWorld, type World } from '../ground/world.ts'
 import { type RandomOperation, randomOperation } from '../tables/documents.ts'
 import { type Owner, type Planted, plant, randomFrom } from './planted.ts'
+import { answerOf, randomRequest } from './rest.ts'
 
 const seed = Number(process.env.ISOLATION_SEED ?? 20_261_122)
 const operationsPerPrincipal = Number(process.env.ISOLATION_OPERATIONS ?? 25)
@@ -94,6 +95,25 @@ describe('nobody is sent what is not theirs', () => {
     },
     120_000,
   )
+
+  it('over REST', async () => {
+    let seen = 0
+    for (const [index, someone] of everybody.entries()) {
+      await fc.assert(
+        fc.asyncProperty(fc.gen(), async (g) => {
+          const request = randomRequest(g, planted.rows)
+          const who = { authorization: someone.authorization, 'x-hasura-role': someone.role }
+          const { status, text } = await answerOf(world.url, request, who)
+          expect(status, `${request.path}\n${text}`).toBeLessThan(500)
+          const { foreign, own } = inspect(text, someone)
+          seen += own
+          if (foreign) throw new Error(`${someone.name} was sent ${foreign}\n${JSON.stringify(request)}\n${text}`)
+        }),
+        { seed: seed + index, numRuns: operationsPerPrincipal, endOnFailure: true },
+      )
+    }
+    expect(seen).toBeGreaterThan(everybody.length * operationsPerPrincipal)
+  }, 60_000)
 
   it('the test sees a leak where there is one', () => {
     const consumer = everybody.find(({ role }) => role === 'consumer') as Someone
