@@ -179,7 +179,7 @@ export async function reviewConnector(
      ), stopped as (
        update connections c
           set health = 'disabled', disabled_at = now(), probe_at = null, updated_at = now(),
-              state_reason = 'The connector ' || r.name || ' was ' || $2 || coalesce(': ' || nullif($3, ''), '')
+              state_reason = 'The connector ' || r.name || ' was ' || $2 || coalesce(': ' || nullif(rtrim($3, '. '), ''), '')
                              || '. Upgrade this connection to an approved version.'
          from reviewed r
         where c.connector_id = r.id and $2 <> 'approved' and not (c.health = 'disabled' and c.probe_at is null)
