@@ -57,6 +57,8 @@ export interface ClaimedDelivery extends LeasedDelivery {
   readonly start_in_ms: number
   /** Attempts of before it was sent again, which its schedule of retries does not count. @default 0 */
   readonly attempts_before_replay?: number
+  /** A replay brought it: how long ago its event was says nothing of how long it waited. */
+  readonly is_replayed?: boolean
 }
 
 /** Lanes that one claim looks at, some 5 µs each. With more lanes than that, claims take turns. */
@@ -253,7 +255,7 @@ select s.*, d.id, c.attempt, d.webhook_id, d.connection_id, d.team_id, d.integra
        e.type, e.payment_id, e.config, e.created_at, t.slug as team, f.slug as flow,
        o.id as operational_id, o.type as operational_type, o.created_at as operational_created_at,
        jsonb_strip_nulls(jsonb_build_object('webhook_id', o.webhook_id, 'connection_id', o.connection_id)) || o.detail as detail,
-       d.attempts_before_replay,
+       d.attempts_before_replay, d.replay_id is not null as is_replayed,
        case
          -- A person asked how it fares now, switched off or not.
          when o.type = 'webhook.test' then null
@@ -314,6 +316,7 @@ interface Row {
   readonly detail: unknown
   readonly operational_created_at: Date
   readonly attempts_before_replay: number
+  readonly is_replayed: boolean
   readonly refusal: string | null
 }
 
@@ -375,6 +378,7 @@ function deliveryOf(row: Row, id: string): ClaimedDelivery {
     interval_ms: row.interval_ms,
     start_in_ms: row.start_in_ms,
     attempts_before_replay: row.attempts_before_replay,
+    is_replayed: row.is_replayed,
     event: {
       id: row.event_id ?? row.operational_id,
       type: row.type ?? row.operational_type,

@@ -5,7 +5,7 @@ import { changesChannel, createNotifier, deliveriesChannel, listen, type Notifie
 import { messageOf, SluiceError } from '../errors.ts'
 import type { Log } from '../log.ts'
 import type { AttemptReport, Carrier, LeasedDelivery, TargetKind } from './carrier.ts'
-import { type Claim, claimDeliveries, firstTurn, type Turn } from './claim.ts'
+import { type Claim, type ClaimedDelivery, claimDeliveries, firstTurn, type Turn } from './claim.ts'
 import { Hand, type Held } from './hand.ts'
 import {
   type DisablePolicy,
@@ -381,12 +381,14 @@ class Engine implements DeliveryEngine {
   }
 
   #observed(
-    delivery: LeasedDelivery,
+    delivery: ClaimedDelivery,
     report: AttemptReport,
     { startedAt, duration }: { readonly startedAt: Date; readonly duration: number },
   ): void {
     const queued =
-      delivery.attempt === 1 ? (startedAt.getTime() - delivery.event.created_at.getTime()) / 1000 : undefined
+      delivery.attempt === 1 && !delivery.is_replayed
+        ? (startedAt.getTime() - delivery.event.created_at.getTime()) / 1000
+        : undefined
     this.#observer.attempted?.(delivery, report, duration / 1000, queued)
     if (report.outcome === 'succeeded') return
     const { id, kind, target_id, attempt } = delivery

@@ -10,6 +10,9 @@ export const operationalEventTypes = [
   'webhook.failing',
   'webhook.disabled',
   'webhook.recovered',
+  'connection.failing',
+  'connection.disabled',
+  'connection.recovered',
   'delivery.exhausted',
 ] as const
 

@@ -12,6 +12,7 @@ import {
 } from '../delivery/replay.ts'
 import { SluiceError } from '../errors.ts'
 import type { RequestContext } from '../tables/request-context.ts'
+import { microseconds } from '../tables/timestamp.ts'
 import { requireOwn } from './own.ts'
 
 export interface ReplayRequest {
@@ -94,7 +95,7 @@ function targetOf({ webhook_id, connection_id }: ReplayRequest): { readonly kind
 }
 
 function timeOf(text: string | null | undefined): Date | null {
-  return text == null ? null : new Date(text)
+  return text == null ? null : new Date(Number(microseconds(text) / 1000n))
 }
 
 function invalid(path: string, rule: string): SluiceError {
