@@ -1,0 +1,63 @@
+/**
+ * Names of files in the archive. Uniform refuses a submission whose XML names a
+ * file that the archive does not hold, so both are written from one list, and
+ * its names are such that no reader can understand them in two ways. Pure.
+ */
+import { replaceForbidden } from './xml.ts'
+
+const mostLetters = 120
+/** Of Windows, with any extension; and the one that is no plain key of an object. */
+const devices = /^((con|prn|aux|nul|com\d|lpt\d)(\.|$)|__proto__$)/i
+
+/**
+ * One name for each given one, in their order: without folders, of characters that XML, zip and Windows all hold,
+ * and different from each other and from `taken` even for a reader that knows no case.
+ *
+ * @example archiveNames(['../a/plan.pdf', 'PLAN.pdf'], ['proposal.xml']) // ['plan.pdf', 'PLAN (2).pdf']
+ */
+export function archiveNames(names: readonly string[], taken: readonly string[]): readonly string[] {
+  const used = new Set(taken.map(folded))
+  return names.map((name) => {
+    const plain = plainName(name)
+    let free = plain
+    for (let number = 2; used.has(folded(free)); number++) free = numbered(plain, number)
+    used.add(folded(free))
+    return free
+  })
+}
+
+function plainName(name: string): string {
+  const last = name.normalize('NFC').split(/[/\\]/).at(-1) ?? ''
+  const clean = replaceForbidden(last, '_')
+    // What Windows does not take, other control characters, and what turns the direction of writing.
+    .replaceAll(/[<>:"|?*\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufffd]/g, '_')
+    .replaceAll(/\s+/g, ' ')
+    // A name of dots is a folder; Windows takes dots and spaces from the end.
+    .replace(/^[. ]+/, '')
+    .replace(/[. ]+$/, '')
+  const safe = devices.test(clean) ? `_${clean}` : clean || 'file'
+  const { stem, extension } = parted(safe)
+  return `${cut(stem, mostLetters - extension.length)}${extension}`
+}
+
+function numbered(name: string, number: number): string {
+  const { stem, extension } = parted(name)
+  const suffix = ` (${number})`
+  return `${cut(stem, mostLetters - suffix.length - extension.length)}${suffix}${extension}`
+}
+
+function parted(name: string): { readonly stem: string; readonly extension: string } {
+  const extension = /.(\.[^. ]{1,10})$/.exec(name)?.[1] ?? ''
+  return { stem: name.slice(0, name.length - extension.length), extension }
+}
+
+/** Not in the middle of a character, nor behind it in a space or dot. */
+function cut(stem: string, length: number): string {
+  if (stem.length <= length) return stem
+  const short = stem.slice(0, length)
+  return (short.isWellFormed() ? short : short.slice(0, -1)).replace(/[. ]+$/, '') || '_'
+}
+
+function folded(name: string): string {
+  return name.normalize('NFKC').toUpperCase().toLowerCase()
+}
