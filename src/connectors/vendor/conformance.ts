@@ -6,6 +6,7 @@
 import type { Manifest } from '../manifest.ts'
 import type { SandboxPool } from '../sandbox/pool.ts'
 import { CallRefused, type RunHost } from '../sandbox/process.ts'
+import { forbiddenHost } from './hosts.ts'
 import type { VendorPackage } from './package.ts'
 import { isObject, type Sample } from './sample.ts'
 import { type Tried, tryConnector } from './try.ts'
@@ -127,7 +128,8 @@ const rules: readonly Rule[] = [
           const url = isObject(argument) ? URL.parse(String(argument.url)) : null
           if (!url)
             return `It requests ${JSON.stringify(isObject(argument) ? argument.url : argument)}, which is no URL.`
-          if (!allowed.has(url.host)) return `It requests ${url.host}. Add {"socket": "${url.host}"} to "permissions".`
+          const host = forbiddenHost(manifest, url)
+          if (host) return `It requests ${host}. Add {"socket": "${host}"} to "permissions".`
         }
       }
       return undefined

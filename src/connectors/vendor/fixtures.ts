@@ -11,10 +11,11 @@
 import { isDeepStrictEqual } from 'node:util'
 import { z } from 'zod'
 import { SluiceError } from '../../errors.ts'
-import { allowedHosts, type Manifest } from '../manifest.ts'
+import type { Manifest } from '../manifest.ts'
 import type { SandboxPool } from '../sandbox/pool.ts'
 import { CallRefused, type RunHost, type RunOutcome } from '../sandbox/process.ts'
 import { createScrubber } from '../scrub.ts'
+import { forbiddenHost } from './hosts.ts'
 import type { VendorPackage } from './package.ts'
 import { isObject, memoryStore, type Sample } from './sample.ts'
 import { localHost, tryConnector } from './try.ts'
@@ -250,9 +251,9 @@ function localFiles(made: VendorPackage, sample: Sample): RunHost['call'] {
 function requireHost(manifest: Manifest, argument: unknown): void {
   const url = isObject(argument) && typeof argument.url === 'string' ? URL.parse(argument.url) : null
   if (!url) return
-  const hosts = allowedHosts(manifest)
-  if (hosts.includes(url.host.toLowerCase())) return
-  throw new CallRefused('BLOCKED', `${url.host} is not among the hosts that connector.json names under "permissions".`)
+  const host = forbiddenHost(manifest, url)
+  if (host === undefined) return
+  throw new CallRefused('BLOCKED', `${host} is not among the hosts that connector.json names under "permissions".`)
 }
 
 function describe({ kind, argument }: { readonly kind: string; readonly argument: unknown }): string {
