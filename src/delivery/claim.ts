@@ -43,6 +43,8 @@ export interface Claim {
   readonly contended: boolean
   /** In so many milliseconds a target's rate or pause allows more. */
   readonly nextInMs: number | undefined
+  /** The database's time when it claimed, in epoch milliseconds. */
+  readonly databaseNow: number
   readonly turn: Turn
 }
 
@@ -61,8 +63,10 @@ export interface ClaimedDelivery extends LeasedDelivery {
   readonly is_replayed?: boolean
 }
 
-/** Lanes that one claim looks at, some 5 µs each. With more lanes than that, claims take turns. */
-const window = 512
+/** Lanes that one claim looks at, some 40 µs each: half as many as it wants deliveries, within bounds. With more lanes than that, claims take turns. */
+const leastLanes = 64
+const mostLanes = 512
+const window = `least(${mostLanes}, greatest(${leastLanes}, $7::int / 2))`
 /** Rates are claimed for this long ahead, and kept by the process. */
 const horizonMs = 250
 /** Of an ordered lane at once: in hand they run one by one without a claim between. */
@@ -73,7 +77,8 @@ const orderedBatch = 16
  *
  * - `visited`: the lanes (targets) that have unfinished deliveries, by a walk that
  *   jumps from lane to lane in the index on (target, due_at). Its cost is that of
- *   the lanes, not of the deliveries that wait in them.
+ *   the lanes, not of the deliveries that wait in them, and of a
+ *   bounded number of lanes.
  * - `offered`: how many deliveries each lane may give now. Leases of it are
  *   counted; a lane of which nobody else holds any is as wide as this process
  *   wants (it keeps the target's concurrency itself), otherwise all processes
@@ -234,7 +239,8 @@ with recursive relaxed as materialized (
     from chosen c
    where n.id = c.target_id and c.state in ('disabled', 'probing') and n.enabled and n.probe_at is not null
 ), summary as (
-  select (select count(*) from visited) = ${window} as window_full,
+  select extract(epoch from now())::float8 * 1000 as database_now,
+         (select count(*) from visited) = ${window} as window_full,
          (select max(target_id::text) from visited) as last_visited,
          (select target_id::text from chosen order by turn desc limit 1) as last_served,
          (select count(*) from wanted) > (select count(*) from locked) as contended,
@@ -283,6 +289,7 @@ select s.*, d.id, c.attempt, d.webhook_id, d.connection_id, d.team_id, d.integra
  order by c.place, c.turn`
 
 interface Row {
+  readonly database_now: number
   readonly window_full: boolean
   readonly last_visited: string | null
   readonly last_served: string | null
@@ -353,6 +360,7 @@ export async function claimDeliveries(
     filled: first?.filled ?? false,
     contended: first?.contended ?? false,
     nextInMs: first?.next_in_ms ?? undefined,
+    databaseNow: first?.database_now ?? Date.now(),
     turn: {
       after: first?.window_full ? (first.last_visited ?? firstTurn.after) : firstTurn.after,
       last: first?.last_served ?? turn.last,

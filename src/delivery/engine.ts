@@ -18,6 +18,7 @@ import {
 import { releaseLeases, renewLeases, showLeased } from './renew.ts'
 import { type PausePolicy, pauseWhenAsked, type RetryPolicy, retryBySchedule } from './retry-policy.ts'
 import { type Settlement, settleDeliveries } from './settle.ts'
+import { SlotClock } from './slot-clock.ts'
 
 export interface DeliveryEngineOptions {
   readonly pool: pg.Pool
@@ -140,6 +141,7 @@ class Engine implements DeliveryEngine {
   /** Names this process in leases. */
   readonly #workerId = randomUUID()
   readonly #hand: Hand
+  readonly #clock = new SlotClock()
   readonly #results: {
     readonly held: Held
     readonly settlement: Settlement
@@ -298,7 +300,7 @@ class Engine implements DeliveryEngine {
     const token = randomUUID()
     const start = performance.now()
     const leaseUntil = start + this.#leaseMs
-    const { deliveries, more, filled, contended, nextInMs, turn } = await claimDeliveries(this.#pool, {
+    const { deliveries, more, filled, contended, nextInMs, databaseNow, turn } = await claimDeliveries(this.#pool, {
       kinds: [...this.#carriers.keys()],
       workerId: this.#workerId,
       limit,
@@ -309,12 +311,13 @@ class Engine implements DeliveryEngine {
       turn: this.#turn,
     })
     this.#turn = turn
+    const claimedAt = this.#clock.localOf(databaseNow, start, performance.now())
     this.#observer.claimed?.(deliveries.length, (performance.now() - start) / 1000)
     if (contended) this.#pokeAfter(contendedMs)
     if (nextInMs !== undefined) this.#pokeAfter(nextInMs)
     for (const delivery of deliveries) {
       if (delivery.refusal === null && this.#hand.retake(delivery.id, token, leaseUntil)) continue
-      const held = this.#hand.add(delivery, token, leaseUntil)
+      const held = this.#hand.add(delivery, token, leaseUntil, claimedAt)
       if (delivery.refusal === null) continue
       const settlement: Settlement = { ...leaseOf(held), status: 'cancelled', last_error: delivery.refusal }
       this.#results.push({ held, settlement })
