@@ -26,6 +26,11 @@ export const demoReceiverPort = 4010
 export interface DemoFile {
   readonly graphql: string
   readonly ws: string
+  /** The REST face: its list of sessions is at `sessions` below. */
+  readonly rest: string
+  readonly openapi: string
+  /** The page that shows it. */
+  readonly docs: string
   readonly token: string
   readonly admin: { readonly email: string; readonly password: string }
   readonly editor: { readonly email: string; readonly password: string }
@@ -66,13 +71,16 @@ export async function seedDemo(options: SeedOptions): Promise<void> {
     ...made,
     graphql: `${base}/graphql`,
     ws: `${base.replace(/^http/, 'ws')}/graphql`,
+    rest: `${base}/v1`,
+    openapi: `${base}/openapi.yaml`,
+    docs: `${base}/docs`,
     token: `${base}/oauth/token`,
   }
   await writeFile(`${file}.new`, `${JSON.stringify(demo, null, 2)}\n`, { mode: 0o600 })
   await rename(`${file}.new`, file)
 }
 
-type Made = Omit<DemoFile, 'graphql' | 'ws' | 'token'>
+type Made = Omit<DemoFile, 'graphql' | 'ws' | 'rest' | 'openapi' | 'docs' | 'token'>
 
 async function makeDemo({ database, sealer, config }: SeedOptions): Promise<Made> {
   const { prisma } = database

@@ -151,7 +151,8 @@ async function announce(options: {
   const facts: (readonly [string, unknown])[] = [
     ['GraphQL', demo.graphql ?? `${gatewayUrl}/graphql`],
     ['WebSocket', demo.ws ?? `${gatewayUrl.replace(/^http/, 'ws')}/graphql`],
-    ['REST', demo.rest],
+    ['REST', demo.rest ?? `${gatewayUrl}/v1`],
+    ['REST docs', demo.docs ?? `${gatewayUrl}/docs`],
     ['Console', demo.console],
     ...parts.facts,
     ['Logs', forPeople(home.logs)],
