@@ -54,6 +54,7 @@ test('currencies have the digits that they have', () => {
   expect(split(101, 'JPY')).toEqual([51, 50])
   expect(split(1.001, 'KWD')).toEqual([0.501, 0.5])
   expect(split(-0.05, 'CHF')).toEqual([-0.03, -0.02])
+  expect(split(0.1 + 0.2, 'CHF')).toEqual([0.15, 0.15])
 })
 
 test('seats and bags are no tickets; a document without a type is one', () => {

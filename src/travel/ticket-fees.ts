@@ -92,10 +92,13 @@ function sharesOf(fee: PriceItem, count: number): readonly PriceItem[] {
   })
 }
 
+/** More are the noise of binary fractions: 0.1 + 0.2 has 17. */
+const mostDecimals = 6
+
 /** In the currency's smallest unit, or a smaller one where the amount is finer than that. */
 function split(amount: number | null | undefined, count: number, currency: string | null | undefined): number[] | null {
   if (amount === null || amount === undefined) return null
-  const digits = Math.max(digitsOf(currency), decimalsOf(amount))
+  const digits = Math.max(digitsOf(currency), Math.min(mostDecimals, decimalsOf(amount)))
   const units = Math.round(Math.abs(amount) * 10 ** digits)
   const [base, odd] = [Math.floor(units / count), units % count]
   return Array.from({ length: count }, (_, at) => {
