@@ -221,7 +221,7 @@ test('nothing is released twice and the counts are exact, whoever dies and whene
         expect((await rowsOf('select 1 from deliveries where replay_id = $1', [id])).length).toBe(told.released)
       },
     ),
-    { numRuns: 25 },
+    { numRuns: 15 },
   )
 })
 
@@ -342,6 +342,34 @@ test('an ordered target gets what is replayed in the order of events', async () 
   )
   await Promise.all([engine.stop(), worker.close()])
   expect(seen).toEqual(inOrder)
+})
+
+test('what was bound for a connection is sent again like what was bound for a webhook', async () => {
+  const [{ id: connection = '' } = {}] = await rowsOf<{ id: string }>(
+    `with connector as (
+       insert into connectors (implementation, version, name, author, description, manifest, bundle, bundle_sha256)
+       values ('email', '1.0.0', 'E-mail', 'Sluice', 'Mails.', '{}', '', '') returning id)
+     insert into connections (integration_id, team_id, connector_id, name) select $1, $2, id, 'mail' from connector returning id`,
+    [planted.integration_id, planted.team_id],
+  )
+  const ids = await plantDeliveries(pool, planted, [target], 2)
+  await pool.query('update deliveries set webhook_id = null, connection_id = $1', [connection])
+  await finish('exhausted', ids)
+  const { id, total } = await replayOf({ kind: 'connection', targetId: connection })
+  expect(total).toBe(2)
+  await until(
+    () => releaseReplays(pool).then(() => countsOf(id)),
+    ({ status }) => status === 'finished',
+  )
+  expect(await pending()).toBe(2)
+  await pool.query('delete from deliveries')
+  const missed = await replayOf({ kind: 'connection', targetId: connection, missed: true })
+  expect(missed.total).toBe(2)
+  await until(
+    () => releaseReplays(pool).then(() => countsOf(missed.id)),
+    ({ status }) => status === 'finished',
+  )
+  expect(await rowsOf('select connection_id from deliveries')).toEqual(Array(2).fill({ connection_id: connection }))
 })
 
 test('one delivery is refused when it is not there or under way', async () => {
