@@ -200,6 +200,26 @@ describe('a long poll', () => {
     ])
     expect((await waiting).status).toBe(401)
   })
+
+  test('takes one of the streams that its principal may have, and a gateway that stops ends it', async () => {
+    const narrow = await buildWorld({ config: { LIMIT_STREAMS: '1' } })
+    const authorization = basic(narrow.camden.granted.consumer)
+    const poll = (wait: number) => fetch(`${narrow.url}/v1/events?wait=${wait}`, { headers: { authorization } })
+    const waiting = poll(50)
+    await expect
+      .poll(async () => {
+        const { status, headers } = await poll(0)
+        return [status, headers.get('retry-after')]
+      })
+      .toEqual([429, '1'])
+    const closed = narrow.close()
+    const { status, events } = await waiting.then(async (response) => ({
+      status: response.status,
+      ...(await response.json()),
+    }))
+    expect([status, events]).toEqual([200, []])
+    await closed
+  })
 })
 
 describe('the door', () => {
@@ -232,6 +252,18 @@ describe('the door', () => {
         return rows.length
       })
       .toBeGreaterThan(0)
+  })
+
+  test('a write is audited once, as its action', async () => {
+    const id = randomUUID()
+    const body = JSON.stringify({ team: 'camden', flow: 'apply', data: {} })
+    const headers = { 'content-type': 'application/json' }
+    await send(`/v1/sessions/${id}`, { method: 'PUT', authorization: basic(world.source), headers, body })
+    const { rows } = await pool().query(
+      'select operation, outcome from audit_entries where $1 = any(session_ids) order by position',
+      [id],
+    )
+    expect(rows).toEqual([{ operation: 'submit_session', outcome: 'granted' }])
   })
 
   test('the page and the contract are served, whole and without anything from elsewhere', async () => {
