@@ -354,6 +354,7 @@ describe('whatever is sent', () => {
       'null',
       '{"team":"camden","flow":"apply","data":{"a":"\\u0000"}}',
       `${'['.repeat(5_000)}`,
+      `{"team":"camden","flow":"apply","data":{"a":${'['.repeat(5_000)}${']'.repeat(5_000)}}}`,
       '{"__proto__":{}}',
       '{"data":1e400}',
     ),
