@@ -2,11 +2,13 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { stripVTControlCharacters } from 'node:util'
+import { buildSchema, parse, validate } from 'graphql'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { connectorCommand } from '../../src/cli/connector.ts'
 import { createSandboxPool, type SandboxPool } from '../../src/connectors/sandbox/pool.ts'
 import { unpackTarball } from '../../src/connectors/tarball.ts'
 import { checkConnector } from '../../src/connectors/vendor/check.ts'
+import { installMutation, reviewMutation } from '../../src/connectors/vendor/install.ts'
 import { packConnector } from '../../src/connectors/vendor/pack.ts'
 import { testDatabase } from '../ground/database.ts'
 import { type Receiver, startReceiver } from '../ground/receiver.ts'
@@ -252,4 +254,16 @@ test('install puts a folder or a tarball into the database, approved only when a
   expect(await database.prisma.connector.findMany({ select: { status: true } })).toEqual([{ status: 'approved' }])
   await expect(run('install', root)).rejects.toThrow('SLUICE_URL and SLUICE_TOKEN of a running Sluice, or DATABASE_URL')
   await close()
+})
+
+test('what install asks a running Sluice fits its schema, and its refusals are told in words', async () => {
+  const schema = buildSchema(await readFile(path.join(import.meta.dirname, '../../schema.graphql'), 'utf8'))
+  for (const document of [installMutation, reviewMutation]) expect(validate(schema, parse(document))).toEqual([])
+
+  const root = path.join(base, 'over-api')
+  await run('new', root)
+  const install = (env: Record<string, string>) =>
+    connectorCommand(env, { print: () => undefined }).parseAsync(['install', root], { from: 'user' })
+  await expect(install({ SLUICE_URL: receiver.url })).rejects.toThrow('SLUICE_TOKEN is missing')
+  await expect(install({ SLUICE_URL: 'http://127.0.0.1:1', SLUICE_TOKEN: 't' })).rejects.toThrow(/cannot be reached/)
 })
