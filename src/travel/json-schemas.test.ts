@@ -3,6 +3,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import formats from 'ajv-formats'
+import fc from 'fast-check'
 import { afterAll, describe, expect, test } from 'vitest'
 import { type TestDatabase, testDatabase } from '../../test/ground/database.ts'
 import { silentLog } from '../log.ts'
@@ -94,6 +95,61 @@ test.each<[string, unknown, string]>([
   expect(places).toContain(where)
   for (const place of places) expect(where.startsWith(place)).toBe(true)
   expect(bookingProblems(booking).map((problem) => problem.path)).toEqual([expect.stringContaining(where)])
+})
+
+/** Every field of the booking, with one object in every list. */
+const whole = () => sample(travelJsonSchema('booking'), travelJsonSchema('booking').$defs as Definitions)
+type Definitions = Readonly<Record<string, SchemaNode>>
+interface SchemaNode {
+  readonly $ref?: string
+  readonly else?: SchemaNode
+  readonly items?: SchemaNode
+  readonly properties?: Definitions
+  readonly enum?: readonly unknown[]
+  readonly type?: unknown
+}
+
+function sample(
+  { $ref, else: object, items, properties, enum: values, type }: SchemaNode,
+  definitions: Definitions,
+): unknown {
+  const target = definitions[($ref ?? object?.$ref ?? '').replace('#/$defs/', '')]
+  if (target) return sample(target, definitions)
+  if (items) return [sample(items, definitions)]
+  if (!properties) return values?.[0] ?? (type === 'string' ? '' : null)
+  return Object.fromEntries(Object.entries(properties).map(([key, value]) => [key, sample(value, definitions)]))
+}
+
+function placesIn(value: unknown, above: readonly string[] = []): readonly (readonly string[])[] {
+  if (typeof value !== 'object' || value === null) return [above]
+  return [above, ...Object.entries(value).flatMap(([key, item]) => placesIn(item, [...above, key]))]
+}
+
+function replaced(value: unknown, [key, ...rest]: readonly string[], by: unknown): unknown {
+  if (key === undefined) return by
+  if (Array.isArray(value)) return value.map((item, index) => (`${index}` === key ? replaced(item, rest, by) : item))
+  return { ...(value as object), [key]: replaced((value as Record<string, unknown>)[key], rest, by) }
+}
+
+test('schema and parser agree on a booking in which anything is something else', () => {
+  const booking = whole()
+  const places = placesIn(booking)
+  expect(places.length).toBeGreaterThan(200)
+  expect(errorsOf(booking)).toEqual([])
+  expect(bookingProblems(booking)).toEqual([])
+  const anything = fc.oneof(
+    fc.constantFrom(null, '', 'CHF', 'ZRH', 'ZRH/CH', 'CH', 'FLIGHT', 0, 1.5, 7, true, [], {}, [null], ['x']),
+    fc.constantFrom('2019-01-02', '2019-02-29', '2020-02-29T10:00', '2019-01-02T09:10:00', '2019-01-02T09:10:00Z'),
+    fc.uuid(),
+    fc.constant([{ travelServiceType: 'HOTEL' }]),
+  )
+  fc.assert(
+    fc.property(fc.constantFrom(...places), anything, (place, value) => {
+      const changed = replaced(booking, place, value)
+      expect(errorsOf(changed).length === 0).toBe(bookingProblems(changed).length === 0)
+    }),
+    { numRuns: 2000 },
+  )
 })
 
 describe('as payload schemas', () => {
