@@ -16,13 +16,17 @@ export type BundleAnswer =
   | { readonly package: ConnectorPackage }
   | { readonly error: { readonly code: ErrorCode; readonly message: string } }
 
+/** For each of the two programs: 1 GB of memory and 30 s of processor time, and no file may be written. */
+const limits = ['-d 1000000', '-t 30', '-f 0', '-c 0'].map((limit) => `ulimit ${limit} 2>/dev/null`).join('; ')
+
 const program = path.join(import.meta.dirname, 'bundle-child.ts')
 
 /**
  * @throws SluiceError VALIDATION_FAILED as `bundleConnector` does, and when the child had to be ended.
  */
 export async function bundleApart(folder: string, { timeoutMs = 20_000 } = {}): Promise<ConnectorPackage> {
-  const child = spawn(process.execPath, ['--max-old-space-size=256', program, folder], {
+  const command = [process.execPath, '--max-old-space-size=256', program, folder]
+  const child = spawn('/bin/sh', ['-c', `${limits}; exec "$@"`, 'sh', ...command], {
     // esbuild is a program of its own: it ends with the group.
     detached: true,
     env: { GOMAXPROCS: '1', GOMEMLIMIT: '256MiB' },

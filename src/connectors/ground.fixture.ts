@@ -14,7 +14,7 @@ import { type ConnectionCarrier, createConnectionCarrier } from './carrier.ts'
 import { type ConnectInput, connect } from './connections.ts'
 import { installConnector, reviewConnector } from './registry.ts'
 import type { ObjectStore } from './run-files.ts'
-import type { SandboxPoolOptions } from './sandbox/pool.ts'
+import { createSandboxPool, type SandboxPoolOptions } from './sandbox/pool.ts'
 
 export type ConnectorGround = Awaited<ReturnType<typeof connectorGround>>
 
@@ -48,6 +48,8 @@ export async function connectorGround({ poolSize = 10, smtpUrl, on }: GroundOpti
   const egress = createEgress({ allow: ['127.0.0.0/8'] })
   const mailer = createMailer({ url: smtpUrl ?? mail.url, from: 'Sluice <no-reply@sluice.example>' })
   const carriers: ConnectionCarrier[] = []
+  /** For looking at what is installed. */
+  const sandboxes = createSandboxPool({ maxProcesses: 4, idleMs: 1000 })
 
   const team = await database.prisma.team.create({ data: { slug: 'camden', name: 'Camden & Co' } })
   const flow = await database.prisma.flow.create({
@@ -61,6 +63,7 @@ export async function connectorGround({ poolSize = 10, smtpUrl, on }: GroundOpti
   return {
     database,
     sealer,
+    sandboxes,
     mail,
     team,
     flow,
@@ -102,7 +105,7 @@ export async function connectorGround({ poolSize = 10, smtpUrl, on }: GroundOpti
 
     /** Installs, approves and connects a folder. */
     async connected(root: string, input: Partial<ConnectInput> = {}): Promise<string> {
-      const { id } = await installConnector({ database }, root)
+      const { id } = await installConnector({ database, sandboxes }, root)
       await reviewConnector({ database }, id, 'approved')
       const whole = { integration_id: integration.id, connector: id, name: 'Test', ...input }
       return (await connect({ database, sealer }, whole)).id
@@ -168,7 +171,7 @@ export async function connectorGround({ poolSize = 10, smtpUrl, on }: GroundOpti
     },
 
     async close(): Promise<void> {
-      await Promise.all(carriers.map((carrier) => carrier.close()))
+      await Promise.all([...carriers, sandboxes].map((each) => each.close()))
       await Promise.all([egress.close(), mailer.close(), mail.close(), rm(folder, { recursive: true })])
       await ground.close()
     },

@@ -3,7 +3,7 @@ import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { connect } from './connections.ts'
 import { type ConnectorGround, connectorGround } from './ground.fixture.ts'
-import { installConnector, reviewConnector } from './registry.ts'
+import { installConnector, reviewConnector, uninstallConnector } from './registry.ts'
 import { settingsPurpose } from './run.ts'
 
 let ground: ConnectorGround
@@ -13,7 +13,7 @@ beforeAll(async () => {
 afterAll(() => ground.close())
 
 const code = `export default () => 'success'`
-const install = (folder: string) => installConnector({ database: ground.database }, folder)
+const install = (folder: string) => installConnector({ database: ground.database, sandboxes: ground.sandboxes }, folder)
 const review = (id: string, decision: 'approved' | 'rejected') =>
   reviewConnector({ database: ground.database }, id, decision)
 
@@ -66,6 +66,47 @@ describe('installing', () => {
 test('a review of what is not there is refused', async () => {
   await expect(review('0198a0de-0000-7000-8000-000000000001', 'approved')).rejects.toMatchObject({ code: 'NOT_FOUND' })
   await expect(review('nonsense', 'approved')).rejects.toMatchObject({ code: 'NOT_FOUND' })
+})
+
+describe('what the code says of itself', () => {
+  test('settings may stand in the code, and are part of the manifest from then on', async () => {
+    const folder = await ground.package(
+      `export default { settings: [{ key: 'office', mandatory: true }, { key: 'sent', type: 'INTERNAL' }], consume: () => 'success' }`,
+    )
+    const { id } = await install(folder)
+    const row = await ground.database.prisma.connector.findUniqueOrThrow({ where: { id } })
+    expect(row.manifest).toMatchObject({ settings: [{ key: 'office', mandatory: true }, { key: 'sent' }] })
+    expect(row.functions).toEqual(['consume'])
+    await review(id, 'approved')
+    await expect(
+      connect(
+        { database: ground.database, sealer: ground.sealer },
+        { integration_id: ground.integration.id, connector: id, name: 'x' },
+      ),
+    ).rejects.toThrow('"office" is mandatory')
+  })
+
+  test('settings in both places, or of a type that is none, are refused', async () => {
+    const both = await ground.package(`export default { settings: [{ key: 'a' }], consume: () => 'success' }`, {
+      settings: [{ key: 'b' }],
+    })
+    await expect(install(both)).rejects.toThrow('Keep them in one place')
+    const wrong = await ground.package(
+      `export default { settings: [{ key: 'a', type: 'FLOAT' }], consume: () => 'success' }`,
+    )
+    await expect(install(wrong)).rejects.toThrow('defineConnector: "settings.0.type" does not fit')
+  })
+
+  test('a version that was uninstalled comes back only with its own content, and is reviewed again', async () => {
+    const folder = await ground.package(code)
+    const { id } = await install(folder)
+    await review(id, 'approved')
+    await uninstallConnector({ database: ground.database }, id)
+    expect(await install(folder)).toMatchObject({ id, status: 'submitted', created: true })
+    await uninstallConnector({ database: ground.database }, id)
+    await writeFile(path.join(folder, 'index.ts'), `${code} // changed\nexport const more = () => 1`)
+    await expect(install(folder)).rejects.toMatchObject({ code: 'CONFLICT' })
+  })
 })
 
 describe('connecting', () => {
