@@ -192,7 +192,7 @@ describe('browsers', () => {
       'access-control-allow-origin': '*',
       'access-control-allow-methods': 'GET, POST, PUT, PATCH, DELETE, OPTIONS',
       'access-control-allow-headers':
-        'authorization, content-type, x-hasura-role, idempotency-key, last-event-id, if-match',
+        'authorization, content-type, x-hasura-role, idempotency-key, last-event-id, if-match, if-none-match',
     })
     const answered = await fetch(`${world.url}/.well-known/jwks.json`)
     expect(answered.headers.get('access-control-allow-origin')).toBe('*')
