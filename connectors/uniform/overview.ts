@@ -43,5 +43,5 @@ function row(name: string, value: string): string {
 
 function shown(value: unknown): string {
   if (Array.isArray(value) && value.every((each) => typeof each !== 'object' || each === null)) return value.join(', ')
-  return typeof value === 'string' ? value : JSON.stringify(value)
+  return typeof value === 'string' ? value : (JSON.stringify(value) ?? '')
 }

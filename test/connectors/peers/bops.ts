@@ -31,7 +31,7 @@ export interface BopsPeer extends Peer {
 }
 
 const schemas =
-  /^https:\/\/theopensystemslab\.github\.io\/digital-planning-data-schemas\/v?[\d.]+\/schemas\/(application|preApplication|enforcement)\.json$/
+  /^https:\/\/theopensystemslab\.github\.io\/digital-planning-data-schemas\/[^/]+\/schemas\/(application|preApplication|enforcement)\.json$/
 
 export async function startBops(): Promise<BopsPeer> {
   const token = 'bops_9Nm3kQ7wT2xR5vB8cD1fG4hJ6kL0pS9aZ2yX4c1e2d3'

@@ -1,0 +1,323 @@
+import { existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import path from 'node:path'
+import fc from 'fast-check'
+import { XMLValidator } from 'fast-xml-parser'
+import { unzipSync } from 'fflate'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { archiveOf } from '../../connectors/uniform/archive.ts'
+import { archiveNames } from '../../connectors/uniform/names.ts'
+import { faultsOf, type Passport, passportOf, proposalXml } from '../../connectors/uniform/proposal.ts'
+import { type ShippedGround, shippedFolder, shippedGround } from './peers/ground.ts'
+import { filesNamedBy, startUniform, type UniformPeer, uniformClient } from './peers/uniform.ts'
+
+let ground: ShippedGround
+let sample: { readonly passport: { readonly data: Passport } }
+beforeAll(async () => {
+  ground = await shippedGround()
+  sample = JSON.parse(await readFile(path.join(shippedFolder, 'uniform/samples/session.json'), 'utf8'))
+})
+afterAll(() => ground.close())
+
+const event = {
+  id: '0198a0de-0000-7000-8000-000000000001',
+  flowName: 'Apply <here>',
+  submittedAt: '2026-01-31T09:30:00.000Z',
+}
+const text = (bytes: Uint8Array | undefined) => Buffer.from(bytes ?? []).toString('utf8')
+
+describe('against Uniform', () => {
+  let uniform: UniformPeer
+  let connection: string
+  beforeEach(async () => {
+    uniform = await startUniform()
+    connection = await connected()
+    return () => uniform.close()
+  })
+
+  const connected = (settings: object = {}) =>
+    ground.connected('uniform', [uniform.url], {
+      token_url: uniform.tokenUrl,
+      submission_url: `${uniform.url}/api`,
+      client_id: uniformClient.id,
+      client_secret: uniformClient.secret,
+      ...settings,
+    })
+
+  test('four requests bring the proposal, its files and an overview', async () => {
+    const delivery = await ground.delivery(connection, {
+      data: sample,
+      files: { 'plan.pdf': '%PDF a plan', 'Grundriß „1“.pdf': '%PDF another', 'bad.pdf': { status: 'quarantined' } },
+    })
+    const { outcome, run } = await ground.attempt(delivery)
+    expect(outcome).toBe('succeeded')
+    const [submission] = uniform.submissions
+    expect(run?.message).toBe(`Uniform submission: ${submission?.submissionId}`)
+    expect(uniform.requests.map(({ method, path: place }) => `${method} ${place}`)).toEqual([
+      'POST /uaa/oauth/token',
+      'POST /api/secure/submission',
+      `POST /api/secure/submission/${submission?.submissionId}/archive`,
+      `GET /api/secure/submission/${submission?.submissionId}`,
+    ])
+    expect(submission?.request).toMatchObject({
+      entity: 'dc',
+      module: 'dc',
+      organisation: 'Camden',
+      organisationId: '210051',
+      submissionReference: delivery.session_id,
+      description: 'Staging submission from Sluice',
+      submissionProcessorType: 'API',
+    })
+    const [archive] = submission?.archives ?? []
+    expect(archive?.filename).toBe(`apply-${delivery.session_id}.zip`)
+    expect(Object.keys(archive?.files ?? {})).toEqual([
+      'proposal.xml',
+      'Overview.htm',
+      'LocationPlanGeoJSON.geojson',
+      'Grundriß „1“.pdf',
+      'plan.pdf',
+    ])
+    expect(text(archive?.files['plan.pdf'])).toBe('%PDF a plan')
+    expect(text(archive?.files['Overview.htm'])).toMatch(
+      /Files that are not included[\s\S]*bad\.pdf<\/th><td>quarantined/,
+    )
+    expect(JSON.stringify(run)).not.toMatch(new RegExp(`${uniformClient.secret}|Byron`))
+  })
+
+  test('a delivery that is made again asks for nothing', async () => {
+    const delivery = await ground.delivery(connection, { data: sample })
+    await ground.attempt(delivery)
+    const asked = uniform.requests.length
+    expect((await ground.attempt(delivery, 2)).run?.message).toMatch(/^Uniform has it already: /)
+    expect(uniform.requests).toHaveLength(asked)
+    expect(uniform.cases()).toHaveLength(1)
+  })
+
+  test.each([
+    ['making the submission', /^POST .*submission$/],
+    ['uploading', /archive$/],
+    ['asking', /^GET/],
+  ])('an answer lost while %s makes no second case', async (_when, fits) => {
+    const delivery = await ground.delivery(connection, { data: sample })
+    uniform.trouble(fits, 'lost')
+    expect(await ground.attempt(delivery)).toMatchObject({ outcome: 'failed', final: false })
+    expect(await ground.attempt(delivery, 2)).toMatchObject({ outcome: 'succeeded' })
+    expect(uniform.cases()).toHaveLength(1)
+  })
+
+  test('5xx and a wrong secret are tried again; another refusal is final', async () => {
+    const delivery = await ground.delivery(connection, { data: sample })
+    uniform.trouble(/submission$/, 502, 400)
+    expect(await ground.attempt(delivery)).toMatchObject({ outcome: 'failed', final: false })
+    const refused = await ground.attempt(delivery, 2)
+    expect(refused).toMatchObject({ outcome: 'failed', final: true })
+    expect(refused.run?.message).toBe('Uniform answered 400. It is not tried again.')
+
+    const wrong = await ground.attempt(
+      await ground.delivery(await connected({ client_secret: 'not-this-one' }), { data: sample }),
+    )
+    expect(wrong).toMatchObject({ outcome: 'failed', final: false })
+    expect(wrong.run?.message).toMatch(/Idox answered 401 to the client's id and secret and gave no token/)
+  })
+
+  test('a token that is no longer taken is replaced', async () => {
+    uniform.trouble(/archive$/, 401)
+    expect(await ground.attempt(await ground.delivery(connection, { data: sample }))).toMatchObject({
+      outcome: 'succeeded',
+    })
+    expect(uniform.requests.filter(({ path: place }) => place === '/uaa/oauth/token')).toHaveLength(2)
+  })
+
+  test('a Uniform that takes its time is asked again, and nothing is uploaded twice', async () => {
+    uniform.processing.isSlow = true
+    const delivery = await ground.delivery(connection, { data: sample })
+    const first = await ground.attempt(delivery)
+    expect(first).toMatchObject({ outcome: 'failed', final: false })
+    expect(first.run?.message).toMatch(/^Uniform has not yet taken submission /)
+    expect(await ground.attempt(delivery, 2)).toMatchObject({ outcome: 'failed', final: false })
+    uniform.process()
+    expect(await ground.attempt(delivery, 3)).toMatchObject({ outcome: 'succeeded' })
+    expect(uniform.submissions[0]?.archives).toHaveLength(1)
+  })
+
+  test('what Uniform would refuse is not sent; files that are still being checked are waited for', async () => {
+    const other = { passport: { data: { ...sample.passport.data, 'application.type': ['pp.full'] } } }
+    const refused = await ground.attempt(await ground.delivery(connection, { data: other }))
+    expect(refused).toMatchObject({ outcome: 'failed', final: true })
+    expect(refused.run?.message).toMatch(
+      /the type of application is pp\.full, and only ldc\.existing and ldc\.proposed/,
+    )
+    const waiting = await ground.delivery(connection, { data: sample, files: { 'a.pdf': { status: 'pending' } } })
+    expect((await ground.attempt(waiting)).run?.message).toBe('1 file is still being checked.')
+    const large = await ground.delivery(connection, { data: sample, files: { 'a.pdf': 'x'.repeat(6_100_000) } })
+    const tooLarge = await ground.attempt(large)
+    expect(tooLarge).toMatchObject({ outcome: 'failed', final: true })
+    expect(tooLarge.run?.message).toBe('The files are too large for one archive: 6.1 of 6.0 MB.')
+    expect(uniform.cases()).toEqual([])
+  })
+
+  test('files of five megabytes fit into one archive', async () => {
+    const delivery = await ground.delivery(connection, { data: sample, files: { 'a.pdf': 'x'.repeat(5_000_000) } })
+    expect(await ground.attempt(delivery)).toMatchObject({ outcome: 'succeeded' })
+    expect(uniform.submissions[0]?.archives[0]?.files['a.pdf']).toHaveLength(5_000_000)
+  })
+})
+
+test('the XML says what the passport says', () => {
+  const xml = proposalXml(sample.passport.data, { reference: event.id, submittedAt: event.submittedAt, files: [] })
+  expect(xml).toMatch(/^<\?xml version="1\.0" encoding="UTF-8" standalone="yes"\?>\n<portaloneapp:Proposal xmlns:/)
+  for (const expected of [
+    '<portaloneapp:ApplicationTo>N410</portaloneapp:ApplicationTo>',
+    `<portaloneapp:FormattedRefNum>${event.id}</portaloneapp:FormattedRefNum>`,
+    '<common:AmountDue>103</common:AmountDue>',
+    '<pdt:PersonFamilyName>Byron</pdt:PersonFamilyName>',
+    '<bs7666:X>493822</bs7666:X>',
+    '<portaloneapp:ScenarioNumber>15</portaloneapp:ScenarioNumber>',
+    '<common:ProposedUseDescription>A shed &amp; a greenhouse</common:ProposedUseDescription>',
+    '<common:Signatory PersonRole="Applicant"/>',
+  ]) {
+    expect(xml).toContain(expected)
+  }
+  const existing = {
+    ...sample.passport.data,
+    'application.type': ['ldc.existing'],
+    'uniform.scenarioNumber': undefined,
+  }
+  expect(proposalXml(existing, { reference: 'r', submittedAt: event.submittedAt, files: [] })).toMatch(
+    /<portaloneapp:ScenarioNumber>14<[\s\S]*<portaloneapp:DescriptionCEU>A shed &amp; a greenhouse</,
+  )
+})
+
+const published = path.join(
+  import.meta.dirname,
+  '../../../shared/data/planx-sessions/lawful-development-certificate.json',
+)
+test.skipIf(!existsSync(published))('a published session becomes a proposal', async () => {
+  const passport = passportOf(JSON.parse(await readFile(published, 'utf8')))
+  if (!passport) throw new Error('no passport')
+  expect(faultsOf(passport)).toEqual([])
+  const archive = unzipSync(await archiveOf({ passport, event, files: [], read: async () => new Uint8Array() }))
+  expect(Object.keys(archive)).toEqual(filesNamedBy(text(archive['proposal.xml'])))
+})
+
+const nastyName = fc.oneof(
+  fc.string({ unit: 'binary', maxLength: 200 }),
+  fc.string({ unit: 'grapheme', maxLength: 60 }),
+  fc
+    .array(
+      fc.constantFrom(
+        '..',
+        '/',
+        '\\',
+        '.',
+        ' ',
+        'a',
+        'A',
+        'é',
+        'e\u0301',
+        '\0',
+        '\r',
+        '\n',
+        '&',
+        '<',
+        ']]>',
+        '\ud800',
+        '\ufffe',
+        '\u202e',
+        '.pdf',
+      ),
+      { maxLength: 12 },
+    )
+    .map((parts) => parts.join('')),
+  fc.constantFrom(
+    'proposal.xml',
+    'PROPOSAL.XML',
+    'overview.htm',
+    '__proto__',
+    'constructor',
+    'CON.pdf',
+    '',
+    '..',
+    '1',
+    '&amp;',
+  ),
+)
+
+test('the XML names exactly what the zip holds, whatever the files are called', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(nastyName, { maxLength: 20 }), fc.boolean(), async (names, hasSite) => {
+      const files = names.map((name, index) => ({ id: String(index), name, status: 'stored' as const }))
+      const passport = {
+        ...sample.passport.data,
+        'proposal.site': hasSite ? sample.passport.data['proposal.site'] : undefined,
+      }
+      const read = async ({ id }: { id: string }) => Buffer.from(`content ${id}`)
+      const bytes = await archiveOf({ passport, event, files, read })
+      const archive = unzipSync(bytes)
+      const named = filesNamedBy(text(archive['proposal.xml'])) ?? []
+      expect(named.toSorted()).toEqual(Object.keys(archive).toSorted())
+      expect(named).toHaveLength(names.length + (hasSite ? 3 : 2))
+      expect(new Set(named.map((name) => name.toLowerCase())).size).toBe(named.length)
+      expect(named.slice(-names.length || named.length).map((name) => text(archive[name]))).toEqual(
+        files.map(({ id }) => `content ${id}`),
+      )
+      for (const name of named) expect(name).toMatch(/^[^/\\:*?"<>|\p{Cc}]{1,120}$/u)
+      expect(Buffer.from(await archiveOf({ passport, event, files, read })).equals(bytes)).toBe(true)
+    }),
+    { numRuns: 150 },
+  )
+})
+
+test('XML stays well formed, whatever was answered', () => {
+  const key = fc.constantFrom(
+    ...Object.keys(sample.passport.data),
+    'applicant.agent.name.first',
+    'applicant.company.name',
+  )
+  const answer = fc.oneof(
+    fc.string({ unit: 'binary' }),
+    fc.array(fc.string({ unit: 'binary' })),
+    fc.jsonValue(),
+    fc.double(),
+  )
+  fc.assert(
+    fc.property(fc.dictionary(key, answer, { noNullPrototype: true }), (answers) => {
+      const passport = { ...sample.passport.data, ...answers }
+      const xml = proposalXml(passport, { reference: event.id, submittedAt: event.submittedAt, files: [] })
+      expect(XMLValidator.validate(xml)).toBe(true)
+      expect(xml.isWellFormed()).toBe(true)
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: XML 1.0 has none of these.
+      expect(xml).not.toMatch(/[\0-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]/)
+    }),
+    { numRuns: 300 },
+  )
+})
+
+test('names lose folders, devices and what cannot be seen; duplicates are numbered', () => {
+  const given = [
+    '../../etc/passwd',
+    'C:\\temp\\plan.pdf',
+    'PLAN.pdf',
+    'CON.pdf',
+    'a\u202efdp.exe',
+    ' ..hidden ',
+    'proposal.xml',
+    '',
+  ]
+  expect(archiveNames(given, ['proposal.xml'])).toEqual([
+    'passwd',
+    'plan.pdf',
+    'PLAN (2).pdf',
+    '_CON.pdf',
+    'a_fdp.exe',
+    'hidden',
+    'proposal (2).xml',
+    'file',
+  ])
+})
+
+test('the library that lies in the package is the one that npm has', async () => {
+  const { makeVendored } = await import('../../connectors/uniform/vendor/make.mjs' as string)
+  const there = await readFile(path.join(shippedFolder, 'uniform/vendor/fflate.js'), 'utf8')
+  expect(there).toBe(await makeVendored())
+})
