@@ -53,6 +53,13 @@ test('the queue follows deliveries whoever writes them, in plain SQL', async () 
   expect(await queued()).toBe(0)
 })
 
+test('the queue is emptied with deliveries', async () => {
+  const other = await plantWebhook(ground.database.pool, planted)
+  await plantDeliveries(ground.database.pool, planted, [other], 3)
+  await run('truncate deliveries cascade')
+  expect(await queued()).toBe(0)
+})
+
 test('an update of a delivery stands in the change log as it was and as it is', async () => {
   target = await plantWebhook(ground.database.pool, planted)
   const [id] = await plantDeliveries(ground.database.pool, planted, [target])
