@@ -114,7 +114,7 @@ const rules: readonly Rule[] = [
     rule: 'it asks only hosts and capabilities that its manifest names',
     level: 'must',
     kind: 'consumer',
-    async check({ trial, package: { manifest } }) {
+    async check({ trial, package: { manifest }, sample }) {
       const allowed = new Set<string>(
         manifest.permissions.map((permission) => (typeof permission === 'string' ? permission : permission.socket)),
       )
@@ -129,10 +129,26 @@ const rules: readonly Rule[] = [
           if (!url)
             return `It requests ${JSON.stringify(isObject(argument) ? argument.url : argument)}, which is no URL.`
           const host = forbiddenHost(manifest, url)
-          if (host) return `It requests ${host}. Add {"socket": "${host}"} to "permissions".`
+          if (host !== undefined && !hostsOf(sample.input.settings).has(host)) {
+            return `It requests ${host}. Add {"socket": "${host}"} to "permissions".`
+          }
         }
       }
       return undefined
+    },
+  },
+  {
+    rule: 'hosts that a setting names stand in its permissions too',
+    level: 'should',
+    kind: 'consumer',
+    async check({ package: { manifest }, sample }) {
+      const missing = [...hostsOf(sample.input.settings)].filter((host) => {
+        const url = URL.parse(`https://${host}`)
+        return url && forbiddenHost(manifest, url) !== undefined
+      })
+      return missing.length === 0
+        ? undefined
+        : `The sample settings name ${missing.join(', ')}. Whoever installs it for such a host adds {"socket": …} to "permissions"; say so in the README.`
     },
   },
   {
@@ -287,6 +303,15 @@ function placeOf(kind: string, argument: unknown): string {
   if (kind !== 'request' || !isObject(argument)) return kind
   const url = URL.parse(String(argument.url))
   return `${argument.method} ${url ? url.origin + url.pathname : argument.url}`
+}
+
+/** Hosts of the addresses among settings. */
+function hostsOf(settings: unknown): ReadonlySet<string> {
+  const values = isObject(settings) ? Object.values(settings) : []
+  const urls = values.flatMap((value) =>
+    typeof value === 'string' && /^https?:/i.test(value) ? URL.parse(value) : null,
+  )
+  return new Set(urls.flatMap((url) => url?.host ?? []))
 }
 
 function idOf(value: unknown): string {
