@@ -291,9 +291,9 @@ async function trial(
   return { ...tried, calls }
 }
 
-/** Every text of a session gets the mark behind it. */
+/** Every text of several words, and every mail address, gets the mark behind it. A single word may be a code, which messages may name. */
 function withMark(value: unknown, mark: string): unknown {
-  if (typeof value === 'string') return `${value} ${mark}`
+  if (typeof value === 'string') return /[\s@]/.test(value) ? `${value} ${mark}` : value
   if (Array.isArray(value)) return value.map((each) => withMark(each, mark))
   if (!isObject(value)) return value
   return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, withMark(each, mark)]))
