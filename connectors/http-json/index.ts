@@ -49,7 +49,7 @@ export default defineConnector<{ settings: Settings }>({
     const body = settings.body?.trim() ? filled(JSON.parse(settings.body) as Template, root) : session
     const headers = linesOf(settings.headers).map(([name, value]): [string, string] => [
       name,
-      filledLine(value, root, headerSafe),
+      headerSafe(filledLine(value, root)),
     ])
     if (settings.idempotency_header) headers.push([settings.idempotency_header, delivery.id])
     const timeoutMs = settings.timeout_seconds * 1000
@@ -178,7 +178,7 @@ function linesOf(headers = ''): readonly (readonly [string, string])[] {
 
 /** A header holds one line of Latin letters. */
 function headerSafe(value: string): string {
-  return value.replaceAll(/[^\u0020-\u007e\u00a0-\u00ff]+/g, ' ')
+  return value.replaceAll(/[^\u0020-\u007e\u00a0-\u00ff]+/g, ' ').trim()
 }
 
 function isJson(text: string): boolean {

@@ -33,9 +33,7 @@ export function faultsOf(passport: Passport): readonly string[] {
   const type = first(passport, 'application.type')
   const faults: string[] = []
   if (type === undefined || !Object.hasOwn(scenarios, type)) {
-    faults.push(
-      `the type of application is ${type ?? 'missing'}, and only ${Object.keys(scenarios).join(' and ')} can be sent`,
-    )
+    faults.push(`application.type is not ${Object.keys(scenarios).join(' or ')}`)
   }
   for (const key of ['uniform.applicationTo', 'applicant.name.first', 'applicant.name.last']) {
     if (first(passport, key) === undefined) faults.push(`${key} is missing`)
