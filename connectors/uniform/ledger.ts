@@ -13,8 +13,8 @@ export interface Progress {
 }
 
 const file = 'submissions.json'
-/** Some 130 bytes each, in a file of 4 MiB at most. */
-const remembered = 10_000
+/** Some 130 bytes each; every run reads and writes them all. */
+const remembered = 2000
 
 export interface Ledger {
   readonly progress: Progress | undefined
