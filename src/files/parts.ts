@@ -8,6 +8,9 @@ import { createFileStore, type FileStore } from './store.ts'
 import { takenTypes } from './types.ts'
 import type { FileParts } from './uploads.ts'
 
+/** What uploads and links need. */
+export type AllFileParts = FileParts & LinkParts
+
 export interface FilePartsOptions {
   readonly config: Config
   readonly pool: pg.Pool
@@ -22,7 +25,7 @@ export function createFileParts({
   pool,
   log,
   files = createFileStore(config),
-}: FilePartsOptions): FileParts & LinkParts {
+}: FilePartsOptions): AllFileParts {
   return {
     pool,
     files,

@@ -1,59 +1,26 @@
-/** The gateway process: HTTP, GraphQL on its transports, and tokens. */
+/** The gateway process: GraphQL on its transports, REST, tokens. Its parts are made here and handed down. */
 import { randomUUID } from 'node:crypto'
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { createServer } from 'node:http'
 import { createAudit } from '../access/audit.ts'
 import { createLimits, type LimitSettings } from '../access/limits.ts'
 import type { Sealer } from '../access/seal.ts'
-import { createSignIns } from '../access/sign-ins.ts'
 import type { Config } from '../config.ts'
-import { createConnectorActions } from '../connectors/actions.ts'
-import { connectorSchema, connectorSchemaPath } from '../connectors/connector-schema.ts'
-import { createTaskDesk } from '../connectors/task-desk.ts'
 import type { Database } from '../database/database.ts'
-import { changesChannel, createNotifier, deliveriesChannel } from '../database/notifications.ts'
-import { createMailer } from '../egress/mail.ts'
 import { SluiceError } from '../errors.ts'
-import { createFileActions } from '../files/actions.ts'
-import { createFileParts } from '../files/parts.ts'
-import { openChangeFeed } from '../live/change-feed.ts'
-import { createEvaluator } from '../live/evaluator.ts'
-import { createLiveQueries } from '../live/live-queries.ts'
-import { followTime } from '../live/passing-time.ts'
-import { positionHorizon } from '../live/position-horizon.ts'
-import { createStreams } from '../live/streams.ts'
 import type { Log } from '../log.ts'
-import { createSessionActions } from '../sessions/actions.ts'
-import { createDestinationActions } from '../sessions/destinations-actions.ts'
-import { storeSchemaFolder } from '../sessions/payload-schemas.ts'
-import { createSchemaChecker } from '../sessions/schema-checker.ts'
-import { parsePattern } from '../tables/event-shape.ts'
-import { createWebhookActions } from '../webhooks/actions.ts'
-import { ensureWebhookKey, publicWebhookKeys } from '../webhooks/signing-keys.ts'
 import { openAccess } from './access-parts.ts'
-import { auditRoute } from './audit-export.ts'
-import { auditRefusal, auditTokenRefusal } from './audit-refusals.ts'
-import { createCredentialActions } from './credential-actions.ts'
-import { createDocsFace } from './docs-page.ts'
+import { openDomain } from './domain-parts.ts'
 import { createEngine } from './engine.ts'
-import { createGraphQLHttp } from './graphql-http.ts'
 import { openGraphQLSocket } from './graphql-socket.ts'
+import { listen } from './listen.ts'
+import { openLive } from './live-parts.ts'
 import { createMutations } from './mutations.ts'
-import { createOAuth } from './oauth.ts'
 import { Operations } from './operation.ts'
-import { createOrigins, preflight } from './origins.ts'
-import { createPeopleActions } from './people-actions.ts'
-import { replyGraphQLError, replyJson } from './reply.ts'
-import { requestPath } from './request-path.ts'
-import { createDocuments } from './rest/documents.ts'
-import { eventRoutes } from './rest/events.ts'
-import { fileRoutes } from './rest/files.ts'
-import { createRestRouter } from './rest/router.ts'
-import { sessionRoutes } from './rest/sessions.ts'
-import { type Actions, createRoleSchemas } from './role-schemas.ts'
-import { createSecurityHeaders } from './security-headers.ts'
+import { createOrigins } from './origins.ts'
+import { replyGraphQLError } from './reply.ts'
+import { createRoleSchemas } from './role-schemas.ts'
+import { createRoutes } from './routes.ts'
 import { readTrustedDocuments } from './trusted-documents.ts'
-import { createWriteRules } from './write-rules.ts'
 
 export interface GatewayOptions {
   readonly config: Config
@@ -71,149 +38,37 @@ export interface Gateway {
 /** @throws SluiceError CONFIGURATION when the port is taken. */
 export async function startGateway({ config, database, sealer, log }: GatewayOptions): Promise<Gateway> {
   const audit = createAudit({ pool: database.pool, log })
-  const feed = await openChangeFeed({ pool: database.pool, log })
-  const notifier = createNotifier({ pool: database.pool, channels: [changesChannel, deliveriesChannel], log })
-  const evaluator = createEvaluator({ pool: database.pool })
-  const time = followTime({ pool: database.pool, feed, log })
-  const liveQueries = createLiveQueries({ feed, evaluator, time, log })
-  const streams = createStreams({ feed, evaluator, log, horizon: () => positionHorizon(database) })
-  const access = await openAccess({ config, database, sealer, feed, log })
-  const { authenticator, clientAddress, revocations } = access
-  const committed = () => {
-    feed.poke()
-    notifier.notify()
-  }
-  const checker = createSchemaChecker()
-  if (config.SCHEMA_FOLDER) await storeSchemaFolder(config.SCHEMA_FOLDER, { database, checker, log })
-  const webhooks = { rules: { allow: config.EGRESS_ALLOW, deny: config.EGRESS_DENY }, validatePattern: parsePattern }
-  await ensureWebhookKey(database, sealer)
-  const mutations = createMutations({
-    database,
-    rules: createWriteRules({ sealer, webhooks, checker, retention: { maxDays: config.RETENTION_MAX_DAYS } }),
-    audit,
-    committed,
-  })
+  const live = await openLive({ database, log })
+  const { liveQueries, streams, committed } = live
+  const access = await openAccess({ config, database, sealer, feed: live.feed, log })
+  const domain = await openDomain({ config, database, sealer, access, live, log })
   const engine = createEngine({
     database,
     liveQueries,
     streams,
-    mutations,
+    mutations: createMutations({ database, rules: domain.rules, audit, committed }),
     audit,
     retentionAfterRetrievalDays: config.RETENTION_AFTER_RETRIEVAL_DAYS,
   })
-  const mailer = createMailer({ url: config.SMTP_URL, from: config.MAIL_FROM })
-  const people = createPeopleActions({
-    database,
-    signIns: createSignIns({
-      database,
-      tokens: access.tokens,
-      secretKey: config.SLUICE_SECRET_KEY,
-      idleSeconds: config.SIGN_IN_IDLE_DAYS * 86_400,
-      longestSeconds: config.SIGN_IN_DAYS * 86_400,
-    }),
-    attempts: access.attempts,
-    slowHash: access.slowHash,
-    mailer,
-    publicUrl: config.PUBLIC_URL.replace(/\/$/, ''),
-    invitationDays: config.INVITATION_DAYS,
-    passwordResetMinutes: config.PASSWORD_RESET_MINUTES,
-    committed,
-    log,
+  const operations = new Operations({
+    introspection: config.INTROSPECTION,
+    maxCost: config.MAX_COST,
+    trusted: config.TRUSTED_DOCUMENTS ? readTrustedDocuments(config.TRUSTED_DOCUMENTS) : null,
   })
-  const fileParts = createFileParts({ config, pool: database.pool, log })
-  const actions: Actions = {
-    sessions: createSessionActions({
-      database,
-      checker,
-      files: fileParts.files,
-      mailFolder: config.MAIL_FOLDER,
-      retentionDays: config.RETENTION_DAYS,
-      committed,
-      log,
-    }),
-    destinations: createDestinationActions({ database, committed }),
-    webhooks: createWebhookActions({ database, sealer, ...webhooks, committed, feed }),
-    credentials: createCredentialActions({ database, environment: config.SLUICE_ENVIRONMENT, committed }),
-    people,
-    files: createFileActions({ parts: fileParts, committed }),
-    connectors: createConnectorActions({
-      database,
-      sealer,
-      desk: createTaskDesk({ pool: database.pool, sealer, feed }),
-      committed,
-    }),
-  }
-  const schemas = createRoleSchemas(actions, audit)
   const shared = {
-    schemas,
-    operations: new Operations({
-      introspection: config.INTROSPECTION,
-      maxCost: config.MAX_COST,
-      trusted: config.TRUSTED_DOCUMENTS ? readTrustedDocuments(config.TRUSTED_DOCUMENTS) : null,
-    }),
+    schemas: createRoleSchemas(domain.actions, audit),
+    operations,
     engine,
-    authenticator,
-    clientAddress,
-    revocations,
+    authenticator: access.authenticator,
+    clientAddress: access.clientAddress,
+    revocations: access.revocations,
     limits: createLimits(limitsOf(config)),
     audit,
     maxBodyBytes: config.MAX_BODY_BYTES,
     log,
   }
-  const graphql = createGraphQLHttp(shared)
-  const documents = createDocuments({
-    schemas,
-    engine,
-    maxCost: config.MAX_COST,
-    refused: (error, caller) => auditRefusal(audit, error, { name: 'rest', ...caller }),
-  })
-  const read = { documents, revocations, horizon: () => positionHorizon(database) }
-  const rest = createRestRouter({
-    ...shared,
-    routes: [
-      ...sessionRoutes({ ...read, maxBodyBytes: config.MAX_BODY_BYTES }),
-      ...eventRoutes(read),
-      ...fileRoutes({ parts: fileParts, run: documents.read, audit, committed }),
-      auditRoute({ pool: database.pool, revocations, audit }),
-    ],
-  })
-  const docs = createDocsFace(config.PUBLIC_URL)
   const origins = createOrigins(config.CORS_ORIGINS, config.PUBLIC_URL)
-  const secure = createSecurityHeaders(config.PUBLIC_URL)
-  const oauth = createOAuth({ ...access, database, issuer: config.PUBLIC_URL, committed })
-
-  const route = async (request: IncomingMessage, response: ServerResponse, requestId: string): Promise<void> => {
-    const path = requestPath(request)
-    secure(response)
-    origins.allow(request, response)
-    response.setHeader('x-request-id', requestId)
-    if (request.method === 'OPTIONS') {
-      response.writeHead(204, preflight).end()
-    } else if (path === '/graphql') {
-      await graphql(request, response, { requestId, address: clientAddress(request) })
-    } else if (await oauth(request, response, path)) {
-      auditTokenRefusal(audit, request, response, { address: clientAddress(request), requestId })
-    } else if (path.startsWith('/v1/')) {
-      await rest(request, response, { requestId, address: clientAddress(request) })
-    } else if (await docs(request, response, path)) {
-      return
-    } else if (path === '/.well-known/webhook-keys.json') {
-      replyJson(response, 200, await publicWebhookKeys(database.pool), { 'cache-control': 'public, max-age=300' })
-    } else if (path === connectorSchemaPath) {
-      replyJson(response, 200, connectorSchema(), { 'cache-control': 'public, max-age=300' })
-    } else if (path === '/healthz') {
-      await database.pool.query('select 1')
-      replyJson(response, 200, { status: 'ok' })
-    } else if (path === '/') {
-      response.writeHead(302, { location: '/graphql' }).end()
-    } else {
-      replyJson(response, 404, {
-        errors: [
-          { message: `There is nothing at ${path}. GraphQL is at /graphql.`, extensions: { code: 'NOT_FOUND' } },
-        ],
-      })
-    }
-  }
+  const route = createRoutes({ ...shared, config, database, access, files: domain.files, origins, committed })
 
   // Five minutes for a whole request: 30 MiB at 100 kB/s.
   const server = createServer({ requestTimeout: 300_000, headersTimeout: 20_000 }, (request, response) => {
@@ -234,19 +89,14 @@ export async function startGateway({ config, database, sealer, log }: GatewayOpt
     async close() {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()))
       await socket.close()
-      liveQueries.close()
-      streams.close()
-      time.close()
+      live.closeReaders()
       server.closeIdleConnections()
       const patience = setTimeout(() => server.closeAllConnections(), 5_000)
       await closed
       clearTimeout(patience)
-      await people.close()
-      await mailer.close()
+      await domain.close()
       await access.close()
-      await checker.close()
-      await feed.close()
-      await notifier.close()
+      await live.close()
       await audit.close()
     },
   }
@@ -263,27 +113,4 @@ function limitsOf(config: Config): LimitSettings {
     perSocket: config.LIMIT_PER_SOCKET,
     streams: config.LIMIT_STREAMS,
   }
-}
-
-async function listen(
-  server: import('node:http').Server,
-  { GATEWAY_HOST: host, GATEWAY_PORT: port }: Config,
-): Promise<string> {
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => {
-      reject(
-        error.code === 'EADDRINUSE'
-          ? new SluiceError(
-              'CONFIGURATION',
-              `Port ${port} is taken by another program. Set GATEWAY_PORT to a free one.`,
-              { cause: error },
-            )
-          : error,
-      )
-    })
-    server.listen(port, host, resolve)
-  })
-  const address = server.address() as AddressInfo
-  const shownHost = host === '0.0.0.0' || host === '::' ? 'localhost' : host.includes(':') ? `[${host}]` : host
-  return `http://${shownHost}:${address.port}`
 }

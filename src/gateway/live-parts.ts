@@ -1,0 +1,55 @@
+/** What watches the database in this process: the change feed and all that it wakes. */
+import type { Database } from '../database/database.ts'
+import { changesChannel, createNotifier, deliveriesChannel } from '../database/notifications.ts'
+import { type ChangeFeed, openChangeFeed } from '../live/change-feed.ts'
+import { createEvaluator } from '../live/evaluator.ts'
+import { createLiveQueries, type LiveQueries } from '../live/live-queries.ts'
+import { followTime } from '../live/passing-time.ts'
+import { positionHorizon } from '../live/position-horizon.ts'
+import { createStreams, type Streams } from '../live/streams.ts'
+import type { Log } from '../log.ts'
+
+export interface LiveParts {
+  readonly feed: ChangeFeed
+  readonly liveQueries: LiveQueries
+  readonly streams: Streams
+  /** Says after a commit that rows have changed: here at once, elsewhere by notification. */
+  readonly committed: () => void
+  /** Ends live queries and streams. The feed goes on: access may still end. */
+  closeReaders(): void
+  close(): Promise<void>
+}
+
+export async function openLive({
+  database,
+  log,
+}: {
+  readonly database: Database
+  readonly log: Log
+}): Promise<LiveParts> {
+  const { pool } = database
+  const feed = await openChangeFeed({ pool, log })
+  const notifier = createNotifier({ pool, channels: [changesChannel, deliveriesChannel], log })
+  const evaluator = createEvaluator({ pool })
+  const time = followTime({ pool, feed, log })
+  const liveQueries = createLiveQueries({ feed, evaluator, time, log })
+  const streams = createStreams({ feed, evaluator, log, horizon: () => positionHorizon(database) })
+  return {
+    feed,
+    liveQueries,
+    streams,
+    committed() {
+      feed.poke()
+      notifier.notify()
+    },
+    closeReaders() {
+      liveQueries.close()
+      streams.close()
+      time.close()
+    },
+    async close() {
+      await feed.close()
+      await notifier.close()
+    },
+  }
+}
