@@ -24,7 +24,7 @@ import { tarballLimits } from './tarball.ts'
 import type { TaskDesk } from './task-desk.ts'
 import type { ConnectionTest, DryRunTask, InstallTask, LabelTask, TestTask, ValidateTask } from './task-handlers.ts'
 
-export interface ConnectorActionParts extends Pick<ConnectionParts, 'database' | 'sealer'> {
+export interface ConnectorActionParts extends Pick<ConnectionParts, 'database' | 'sealer' | 'reach'> {
   readonly desk: TaskDesk
   /** Called when rows have changed. */
   readonly committed: () => void
@@ -39,11 +39,18 @@ const decisions: Readonly<Record<string, Decision>> = {
 /** A download, a bundling, a first load. */
 const installMs = 60_000
 
-export function createConnectorActions({ database, sealer, desk, committed }: ConnectorActionParts): ConnectorActions {
+export function createConnectorActions({
+  database,
+  sealer,
+  reach = {},
+  desk,
+  committed,
+}: ConnectorActionParts): ConnectorActions {
   const { pool } = database
   const parts: ConnectionParts = {
     database,
     sealer,
+    reach,
     validate: (question) => desk.ask<string | null>('validate', question satisfies ValidateTask, { timeoutMs: 20_000 }),
   }
   return {

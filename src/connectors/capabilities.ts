@@ -8,7 +8,8 @@ import { type Egress, EgressError, type EgressErrorClass } from '../egress/egres
 import type { Mailer } from '../egress/mail.ts'
 import { messageOf, SluiceError } from '../errors.ts'
 import type { Log } from '../log.ts'
-import { allowedHosts, type CapabilityName, hasCapability, type Manifest } from './manifest.ts'
+import { allowedHosts } from './hosts.ts'
+import { type CapabilityName, hasCapability, type Manifest } from './manifest.ts'
 import type { RunCall } from './record.ts'
 import { bodySchema, outgoingBody } from './request-body.ts'
 import { type OpenedFile, type RunFiles, type RunStore, storeLimits } from './run-files.ts'
@@ -17,7 +18,7 @@ import type { RequestAnswer } from './sandbox/protocol.ts'
 
 export interface CapabilityOptions {
   readonly manifest: Manifest
-  /** Values that are no secrets: whoever is named in them may be mailed. */
+  /** Values that are no secrets: whoever is named in them may be mailed, and hosts that the manifest leaves to them called. */
   readonly settings: Readonly<Record<string, unknown>>
   readonly egress: Egress
   readonly mailer: Pick<Mailer, 'send'>
@@ -50,8 +51,9 @@ type Capability = (argument: unknown) => Promise<unknown>
 /** @returns a function that does one call; it throws CallRefused for what the connector should know. */
 export function createCapabilities(options: CapabilityOptions): (kind: string, argument: unknown) => Promise<unknown> {
   const files = sessionFileCalls(options)
+  const hosts = allowedHosts(options.manifest, options.settings)
   const capabilities = new Map<string, Capability>([
-    ['request', (argument) => request(argument, options, files.open)],
+    ['request', (argument) => request(argument, options, files.open, hosts)],
     ['mail', mailCapability(options)],
     ...Object.entries(files.calls),
     ...Object.entries(storeCalls(options)),
@@ -85,6 +87,7 @@ async function request(
   argument: unknown,
   options: CapabilityOptions,
   open: (nameOrId: string) => Promise<OpenedFile>,
+  hosts: readonly string[],
 ): Promise<RequestAnswer> {
   const { method, url, headers, body, timeoutMs = 20_000, responseType } = checked(outgoing, argument, 'request')
   const { content, bytes: bodyBytes, type, typeIsFixed } = await outgoingBody(body, open)
@@ -101,7 +104,7 @@ async function request(
       timeoutMs: Math.max(1, Math.min(timeoutMs, options.deadline - begun)),
       maxResponseBytes: maxAnswerBytes,
       signal: options.signal,
-      allowedHosts: allowedHosts(options.manifest),
+      allowedHosts: hosts,
     })
     note(answer.status, answer.body.length)
     const isText = responseType === 'text' || responseType === 'json'

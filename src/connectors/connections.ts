@@ -5,11 +5,12 @@ import type { Prisma } from '../database/generated/prisma/client.ts'
 import { SluiceError } from '../errors.ts'
 import { defaultEvents } from '../tables/event-shape.ts'
 import { checkConnectionRow } from './connection-rules.ts'
+import { allowedHosts, hostIn, type ReachRules, refusalOf, settingsThatNameHosts } from './hosts.ts'
 import type { Manifest } from './manifest.ts'
 import { differenceOf, type UpgradeDifference } from './permission-sentences.ts'
 import { type ConnectorStatus, requireUuid, stoppedByReview } from './registry.ts'
 import { settingsPurpose } from './run.ts'
-import { checkSettings, completeSettings } from './settings.ts'
+import { checkSettings, completeSettings, named } from './settings.ts'
 
 /** Settings that our own rules allow, for the connector to say what it thinks of them. */
 export interface SettingsQuestion {
@@ -29,6 +30,8 @@ export interface ConnectionParts {
    * @default not asked
    */
   readonly validate?: (question: SettingsQuestion) => Promise<string | null>
+  /** Which hosts settings may name. @default public ones, over https */
+  readonly reach?: ReachRules
 }
 
 export interface ConnectInput {
@@ -88,6 +91,7 @@ export async function connect(parts: ConnectionParts, input: ConnectInput): Prom
       team_id: integration.team_id,
       connector_id: connector.id,
       settings: kept.settings,
+      hosts: [...kept.hosts],
       ...sealed(sealer, kept.secrets),
     },
     select: { id: true },
@@ -107,6 +111,8 @@ export interface ShownSettings {
   readonly settings: Readonly<Record<string, unknown>>
   /** Keys of secret ones that have a value. */
   readonly secret_settings: readonly string[]
+  /** What it may call now. */
+  readonly hosts: readonly string[]
 }
 
 /** @throws SluiceError VALIDATION_FAILED, NOT_FOUND, CONFLICT (somebody else changed it meanwhile). */
@@ -118,10 +124,11 @@ export async function updateConnectionSettings(parts: ConnectionParts, change: S
   const secrets = sealed(sealer, kept.secrets)
   const { count } = await database.prisma.connection.updateMany({
     where: { id: connection.id, updated_at: connection.updated_at, connector_id: connection.connector.id },
-    data: { settings: kept.settings, ...secrets },
+    data: { settings: kept.settings, hosts: [...kept.hosts], ...secrets },
   })
   if (count === 0) throw changedMeanwhile()
-  return { id: connection.id, settings: kept.settings, secret_settings: secrets.secret_settings }
+  const { settings, hosts } = kept
+  return { id: connection.id, settings, secret_settings: secrets.secret_settings, hosts }
 }
 
 export interface UpgradeInput {
@@ -189,7 +196,7 @@ export async function upgradeConnection(
   const { rowCount } = await pool.query(
     `update connections c
         set connector_id = $3, requested_connector_id = null, settings = $4::jsonb, sealed_settings = $5,
-            secret_settings = $6, updated_at = now(),
+            secret_settings = $6, hosts = $8, updated_at = now(),
             health = case when ${stoppedByReview('c')} then 'active' else c.health end,
             disabled_at = case when ${stoppedByReview('c')} then null else c.disabled_at end,
             failing_since = case when ${stoppedByReview('c')} then null else c.failing_since end,
@@ -205,6 +212,7 @@ export async function upgradeConnection(
       sealed_settings && Buffer.from(sealed_settings),
       secret_settings,
       connection.updated_at,
+      kept.hosts,
     ],
   )
   if (rowCount === 0) throw changedMeanwhile()
@@ -307,19 +315,37 @@ function requireRunnable({ implementation, version, status, manifest }: Connecto
 
 /** Our own rules first, then the connector's, which may rely on ours. */
 async function checkedSettings(
-  { validate }: ConnectionParts,
+  { validate, reach }: ConnectionParts,
   { id, manifest, functions }: Connector,
   given: Readonly<Record<string, unknown>>,
   locale: string | null | undefined,
 ) {
   const kept = checkSettings(manifest, given)
+  const open = completeSettings(manifest, kept.settings, {})
+  await checkReach(manifest, open, reach)
   // Empty for a version that was installed before exports were noted.
   if (validate && (functions.length === 0 || functions.includes('validateSettings'))) {
     const values = completeSettings(manifest, kept.settings, kept.secrets)
     const wrong = await validate({ connector_id: id, values, locale: locale ?? 'en' })
     if (wrong !== null) throw new SluiceError('VALIDATION_FAILED', wrong, { path: 'settings' })
   }
-  return kept
+  return { ...kept, hosts: allowedHosts(manifest, open) }
+}
+
+/** @throws SluiceError VALIDATION_FAILED for a setting that names a host which no run could call. */
+async function checkReach(
+  manifest: Manifest,
+  values: Readonly<Record<string, unknown>>,
+  rules: ReachRules = {},
+): Promise<void> {
+  const faults: string[] = []
+  for (const item of settingsThatNameHosts(manifest)) {
+    const found = hostIn(values[item.key])
+    const refusal = 'url' in found ? await refusalOf(found.url, rules) : undefined
+    if (refusal) faults.push(`${named(item)}: ${refusal}`)
+  }
+  if (faults.length === 0) return
+  throw new SluiceError('VALIDATION_FAILED', faults.join('\n'), { path: 'settings', details: { faults } })
 }
 
 function sealed(sealer: Sealer, secrets: Readonly<Record<string, string>>) {

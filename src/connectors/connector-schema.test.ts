@@ -27,6 +27,7 @@ test.each<[string, object]>([
   ['the least', {}],
   ['a reference to the schema', { $schema: 'https://sluice.example/schemas/connector.json' }],
   ['hosts, ports and capabilities', { permissions: [{ socket: 'api.example.org:8443' }, 'mail'] }],
+  ['a host that a setting names', { permissions: [{ setting: 'url' }], settings: [{ key: 'url' }] }],
   ['settings with options', { settings: [{ key: 'size', type: 'INT', options: ['1', { value: '2', label: 'Two' }] }] }],
 ])('the schema and the parser both take %s', (_, more) => {
   expect(fits({ ...minimal, ...more }), JSON.stringify(fits.errors)).toBe(true)
@@ -38,6 +39,8 @@ test.each<[string, object]>([
   ['no version', { version: undefined }],
   ['a version that is none', { version: '1' }],
   ['a host with a scheme', { permissions: [{ socket: 'https://api.example.org' }] }],
+  ['a setting that cannot be one', { permissions: [{ setting: 'the url' }] }],
+  ['both in one permission', { permissions: [{ socket: 'api.example.org', setting: 'url' }] }],
   ['an unknown type', { settings: [{ key: 'size', type: 'FLOAT' }] }],
   ['a logo outside of the package', { logo: '../logo.png' }],
   ["a key of the environment's", { settings: [{ key: 'funnel.environment.own' }] }],

@@ -108,7 +108,7 @@ export async function connectorGround({ poolSize = 10, smtpUrl, on }: GroundOpti
       const { id } = await installConnector({ database, sandboxes }, root)
       await reviewConnector({ database }, id, 'approved')
       const whole = { integration_id: integration.id, connector: id, name: 'Test', ...input }
-      return (await connect({ database, sealer }, whole)).id
+      return (await connect({ database, sealer, reach: { allow: ['127.0.0.0/8'] } }, whole)).id
     },
 
     /** A session that is granted to the integration, with its event and a delivery to the connection. */

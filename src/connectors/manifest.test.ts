@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { allowedHosts, parseManifest } from './manifest.ts'
+import { allowedHosts } from './hosts.ts'
+import { parseManifest, withSettings } from './manifest.ts'
 
 const smallest = {
   implementation: 'org.example.notify',
@@ -32,7 +33,7 @@ test("the extension guide's own sample is read", () => {
   )
   expect(manifest.implementation).toBe('ch.want.funnel.extension.email.EmailExtension')
   expect(manifest.url).toBe('http://www.want.ch/emailextension.html')
-  expect(allowedHosts(manifest)).toEqual(['my.datahub.com'])
+  expect(allowedHosts(manifest, {})).toEqual(['my.datahub.com'])
 })
 
 test('settings get their defaults', () => {
@@ -89,12 +90,42 @@ describe('a fault is named with its key and what to do', () => {
     [
       'a capability is unknown',
       { ...smallest, permissions: ['ftp'] },
-      'connector.json: "permissions.0" does not fit. Write a list of {"socket": "host" or "host:port"} and capability names (mail, files, store).',
+      'connector.json: "permissions.0" does not fit. Write a list of {"socket": "host" or "host:port"}, {"setting": "key"} and capability names (mail, files, store).',
     ],
     [
       'a permission has another key',
       { ...smallest, permissions: [{ sockets: 'a.example' }] },
       'connector.json: "permissions.0.socket" is missing. Write "host" or "host:port" without scheme and path, such as "api.example.org" or "api.example.org:8443".',
+    ],
+    [
+      'a permission has two keys',
+      { ...smallest, permissions: [{ socket: 'a.example', setting: 'url' }] },
+      'connector.json: "permissions.0" has both "socket" and "setting". Write an entry for each.',
+    ],
+    [
+      'a permission names a setting by what is no key',
+      { ...smallest, permissions: [{ setting: 'the url' }] },
+      'connector.json: "permissions.0.setting" does not fit. Write the key of a STRING setting that names a host, such as "url".',
+    ],
+    [
+      'a permission names a setting that is not there',
+      { ...smallest, permissions: ['mail', { setting: 'uri' }], settings: [{ key: 'url' }] },
+      'connector.json: "permissions.1.setting" names "uri", which is not a setting. Add it to "settings".',
+    ],
+    ...(['PASSWORD', 'INTERNAL', 'LONG_STRING'] as const).map((type): [string, unknown, string] => [
+      `a host would come from ${type}`,
+      { ...smallest, permissions: [{ setting: 'url' }], settings: [{ key: 'url', type }] },
+      `connector.json: "permissions.0.setting" names "url", which is of type ${type}. Only a STRING setting can name a host.`,
+    ]),
+    [
+      'a default names no host',
+      { ...smallest, permissions: [{ setting: 'url' }], settings: [{ key: 'url', default: 'ftp://office.example' }] },
+      'connector.json: "settings.0" has "ftp://office.example", but a value of it must name a host.',
+    ],
+    [
+      'a permission is there twice',
+      { ...smallest, permissions: [{ setting: 'url' }, { setting: 'url' }], settings: [{ key: 'url' }] },
+      'connector.json: "permissions.1" repeats {"setting":"url"}. Remove it.',
     ],
     [
       'a setting has a wrong type',
@@ -154,8 +185,22 @@ describe('a fault is named with its key and what to do', () => {
         'funnel-extension.json: "Version" is missing. Write a semantic version such as "1.0.0".',
         'funnel-extension.json: "Description" is missing. Write what it does, in one or two sentences.',
         'funnel-extension.json: "PrivacyPolicyURL" is missing. Write the web address of the privacy policy, with https:// or http://.',
-        'funnel-extension.json: "Permissions" does not fit. Write a list of {"socket": "host" or "host:port"} and capability names (mail, files, store).',
+        'funnel-extension.json: "Permissions" does not fit. Write a list of {"socket": "host" or "host:port"}, {"setting": "key"} and capability names (mail, files, store).',
       ].join('\n'),
+    )
+  })
+})
+
+describe('settings that stand in the code', () => {
+  const manifest = parseManifest({ ...smallest, permissions: [{ setting: 'url' }] })
+
+  test('may name hosts', () => {
+    expect(allowedHosts(withSettings(manifest, [{ key: 'url' }]), { url: 'https://a.example' })).toEqual(['a.example'])
+  })
+
+  test.each([null, undefined, [], [{ key: 'uri' }]])('must be there when a permission names them: %j', (declared) => {
+    expect(() => withSettings(manifest, declared)).toThrow(
+      '"permissions.0.setting" names "url", which is not a setting.',
     )
   })
 })

@@ -7,6 +7,7 @@
  */
 import { z } from 'zod'
 import { SluiceError } from '../errors.ts'
+import { hostIn, isSocket } from './hosts.ts'
 
 /** Types of the extension guide. INTERNAL is the connector's own state: never shown, changed by runs. */
 export const settingTypes = ['STRING', 'LONG_STRING', 'PASSWORD', 'DATE', 'INT', 'BOOLEAN', 'INTERNAL'] as const
@@ -18,8 +19,11 @@ export type SettingType = (typeof settingTypes)[number]
 export type ConnectorKind = (typeof connectorKinds)[number]
 export type CapabilityName = (typeof capabilityNames)[number]
 
-/** `socket` is `host` (the default ports of https and http) or `host:port`. */
-export type Permission = { readonly socket: string } | CapabilityName
+/**
+ * `socket` is `host` (the default ports of https and http) or `host:port`.
+ * `setting` is the key of a STRING setting, whose value in each connection names one more.
+ */
+export type Permission = { readonly socket: string } | { readonly setting: string } | CapabilityName
 
 export interface SettingItem {
   readonly key: string
@@ -90,11 +94,6 @@ export function parseManifest(input: unknown, file = 'connector.json'): Manifest
   return parsed.data
 }
 
-/** Hosts that a connector with this manifest may call, as `host` or `host:port`. */
-export function allowedHosts({ permissions }: Manifest): readonly string[] {
-  return permissions.flatMap((permission) => (typeof permission === 'string' ? [] : [permission.socket]))
-}
-
 /** Whether this manifest asks for a capability such as `mail`. */
 export function hasCapability({ permissions }: Manifest, name: CapabilityName): boolean {
   return permissions.includes(name)
@@ -136,7 +135,6 @@ const settingKey = z.string().regex(/^(?!funnel\.environment\.)[A-Za-z][A-Za-z0-
 /** A BCP 47 tag, of language and region at most: `de`, `de-CH`. */
 export const localeTag = /^[a-z]{2,3}(-[A-Z]{2})?$/
 const webAddress = z.url({ protocol: /^https?$/ })
-const host = /^(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/i
 /** A file inside of the package. */
 const ownFile = z
   .string()
@@ -184,7 +182,7 @@ export const manifestSchema = z.strictObject({
   defaultLocale: z.string().regex(localeTag).optional(),
   entry: ownFile.regex(/\.(ts|mts|js|mjs)$/).optional(),
   permissions: z
-    .array(z.union([z.enum(capabilityNames), z.strictObject({ socket })]))
+    .array(z.union([z.enum(capabilityNames), z.strictObject({ socket }), z.strictObject({ setting: settingKey })]))
     .max(100)
     .default([]),
   kinds: z.array(z.enum(connectorKinds)).min(1).default(['consumer']),
@@ -215,8 +213,9 @@ export const advice: Readonly<Record<string, string>> = {
   logo: 'a file of the package that ends in .png, .jpg or .gif',
   defaultLocale: 'the language of the texts, such as "en" or "de-CH"',
   entry: 'the file of the code relative to the manifest, ending in .ts, .mts, .js or .mjs',
-  permissions: `a list of {"socket": "host" or "host:port"} and capability names (${capabilityNames.join(', ')})`,
+  permissions: `a list of {"socket": "host" or "host:port"}, {"setting": "key"} and capability names (${capabilityNames.join(', ')})`,
   socket: '"host" or "host:port" without scheme and path, such as "api.example.org" or "api.example.org:8443"',
+  setting: 'the key of a STRING setting that names a host, such as "url"',
   kinds: `a list of ${connectorKinds.join(', ')}`,
   settings: 'a list of items such as {"key": "recipient", "type": "STRING", "mandatory": true}',
   key: `1 to 64 letters, digits and _.-, beginning with a letter and not with "funnel.environment"`,
@@ -287,6 +286,9 @@ function sentences(issue: z.core.$ZodIssue, manifest: unknown, spelling: (key: s
   const [first, ...rest] = issue.path.map(String)
   const where = [...(first === undefined ? [] : [spelling(first)]), ...rest].join('.')
   if (issue.code === 'unrecognized_keys') {
+    if (first === 'permissions' && issue.keys.includes('setting')) {
+      return [`${quote(where)} has both "socket" and "setting". Write an entry for each.`]
+    }
     return issue.keys.map((key) => {
       const full = where ? `${where}.${key}` : key
       const near = nearest(key, knownKeys(issue.path))
@@ -303,13 +305,12 @@ function sentences(issue: z.core.$ZodIssue, manifest: unknown, spelling: (key: s
   return [`${quote(where)} ${state}. Write ${write}.`]
 }
 
-/** Of a union's branches, the faults of the one that the author meant: the object for an object. */
+/** Of a union's branches, the faults of the one that the author meant: for an object the one that knows its keys. */
 function inBranchFor(issue: z.core.$ZodIssueInvalidUnion, value: unknown): readonly z.core.$ZodIssue[] {
   if (typeof value !== 'object' || value === null) return []
-  return (
-    issue.errors.find((branch) => branch.some((each) => each.path.length > 0 || each.code === 'unrecognized_keys')) ??
-    []
-  )
+  const isUnknown = (each: z.core.$ZodIssue) => each.code === 'unrecognized_keys'
+  const ofObjects = issue.errors.filter((branch) => branch.some((each) => each.path.length > 0 || isUnknown(each)))
+  return ofObjects.find((branch) => !branch.some(isUnknown)) ?? ofObjects[0] ?? []
 }
 
 function knownKeys([first]: readonly PropertyKey[]): readonly string[] {
@@ -340,17 +341,54 @@ function contradictions({ settings, permissions }: Manifest): string[] {
     const wrong = item.default === undefined ? undefined : misfit(item, item.default)
     if (wrong) faults.push(`"${where}.default" ${wrong}.`)
   })
-  const sockets = permissions.map((permission) => (typeof permission === 'string' ? permission : permission.socket))
-  for (const [index, value] of sockets.entries()) {
-    if (sockets.indexOf(value) !== index) faults.push(`"permissions.${index}" repeats ${quote(value)}. Remove it.`)
+  const entries = permissions.map((permission) => JSON.stringify(permission))
+  for (const [index, entry] of entries.entries()) {
+    if (entries.indexOf(entry) !== index) faults.push(`"permissions.${index}" repeats ${entry}. Remove it.`)
   }
-  return faults
+  // Settings may stand in the code, and are known only once it was loaded (`withSettings`).
+  return settings.length === 0 ? faults : [...faults, ...hostFaults({ settings, permissions })]
 }
 
-function isSocket(value: string): boolean {
-  const [name = '', port, ...rest] = value.split(':')
-  if (rest.length > 0 || !host.test(name) || name.length > 253) return false
-  return port === undefined || (/^[1-9]\d{0,4}$/.test(port) && Number(port) <= 65_535)
+/** Settings that name hosts must be there, in the open, and name hosts where the manifest itself gives a value. */
+function hostFaults({ settings, permissions }: Pick<Manifest, 'settings' | 'permissions'>): string[] {
+  return permissions.flatMap((permission, index) => {
+    if (typeof permission === 'string' || !('setting' in permission)) return []
+    const where = `"permissions.${index}.setting"`
+    const at = settings.findIndex(({ key }) => key === permission.setting)
+    const item = settings[at]
+    if (!item) return [`${where} names ${quote(permission.setting)}, which is not a setting. Add it to "settings".`]
+    if (item.type !== 'STRING') {
+      return [
+        `${where} names ${quote(item.key)}, which is of type ${item.type}. Only a STRING setting can name a host.`,
+      ]
+    }
+    const given = [item.default, ...(item.options?.map(({ value }) => value) ?? [])]
+    const wrong = given.filter((value) => value !== undefined && value !== '' && 'fault' in hostIn(value))
+    return wrong.map((value) => `"settings.${at}" has ${JSON.stringify(value)}, but a value of it must name a host.`)
+  })
+}
+
+/**
+ * The whole manifest, with the settings that the code declares.
+ *
+ * @param declared by `defineConnector`; null or undefined for none.
+ * @throws SluiceError VALIDATION_FAILED when they stand in both places, or do not fit the permissions.
+ */
+export function withSettings(manifest: Manifest, declared: unknown): Manifest {
+  if (declared !== null && declared !== undefined) {
+    if (manifest.settings.length > 0) {
+      throw new SluiceError(
+        'VALIDATION_FAILED',
+        'Settings stand both in the manifest and in the code. Keep them in one place.',
+      )
+    }
+    return withSettings(parseManifest({ ...manifest, settings: declared }, 'defineConnector'), undefined)
+  }
+  const faults = hostFaults(manifest)
+  if (faults.length === 0) return manifest
+  throw new SluiceError('VALIDATION_FAILED', faults.map((fault) => `connector.json: ${fault}`).join('\n'), {
+    details: { faults },
+  })
 }
 
 function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {

@@ -1,5 +1,6 @@
 /** A manifest's permissions in words, for whoever installs and connects; and what a new version adds to them. Pure. */
-import type { CapabilityName, Manifest, SettingItem } from './manifest.ts'
+import { hostIn } from './hosts.ts'
+import type { CapabilityName, Manifest, Permission, SettingItem } from './manifest.ts'
 
 const capabilities: Readonly<Record<CapabilityName, string>> = {
   mail: 'Sends mail',
@@ -7,11 +8,35 @@ const capabilities: Readonly<Record<CapabilityName, string>> = {
   store: 'Keeps files of its own',
 }
 
-/** @returns one sentence a permission, such as `Calls api.example.org`. */
-export function permissionSentences({ permissions }: Pick<Manifest, 'permissions'>): readonly string[] {
-  return permissions.map((permission) =>
-    typeof permission === 'string' ? capabilities[permission] : `Calls ${permission.socket}`,
+/** @returns one sentence a permission, such as `Calls api.example.org`, or `Calls the host that the setting "Address" names`. */
+export function permissionSentences(manifest: Pick<Manifest, 'permissions' | 'settings'>): readonly string[] {
+  return manifest.permissions.map((permission) => sentenceOf(permission, manifest))
+}
+
+function sentenceOf(permission: Permission, manifest: Pick<Manifest, 'settings'>): string {
+  if (typeof permission === 'string') return capabilities[permission]
+  if ('socket' in permission) return `Calls ${permission.socket}`
+  const label = manifest.settings.find(({ key }) => key === permission.setting)?.label ?? permission.setting
+  const host = defaultHost(permission.setting, manifest)
+  return `Calls the host that the setting "${label}" names${host === undefined ? '' : `, by default ${host}`}`
+}
+
+/** By what may be done, whatever the words. A default is a host that the manifest chooses. */
+function sentencesByGrant(manifest: Manifest): ReadonlyMap<string, string> {
+  return new Map(
+    manifest.permissions.map((permission) => {
+      const host =
+        typeof permission === 'object' && 'setting' in permission
+          ? defaultHost(permission.setting, manifest)
+          : undefined
+      return [JSON.stringify([permission, host ?? null]), sentenceOf(permission, manifest)]
+    }),
   )
+}
+
+function defaultHost(key: string, { settings }: Pick<Manifest, 'settings'>): string | undefined {
+  const found = hostIn(settings.find((item) => item.key === key)?.default)
+  return 'host' in found ? found.host : undefined
 }
 
 /** What changes for a connection when another version takes its place. */
@@ -36,13 +61,13 @@ export interface UpgradeDifference {
  * differenceOf(oldManifest, newManifest, ['recipient']).widens // true when a host is new
  */
 export function differenceOf(from: Manifest, to: Manifest, given: readonly string[]): UpgradeDifference {
-  const [before, after] = [permissionSentences(from), permissionSentences(to)]
-  const permissions_added = without(after, before)
+  const [before, after] = [sentencesByGrant(from), sentencesByGrant(to)]
+  const permissions_added = [...after].flatMap(([grant, sentence]) => (before.has(grant) ? [] : [sentence]))
   const kinds_added = without(to.kinds, from.kinds)
   const [old, young] = [byKey(from), byKey(to)]
   return {
     permissions_added,
-    permissions_removed: without(before, after),
+    permissions_removed: [...before].flatMap(([grant, sentence]) => (after.has(grant) ? [] : [sentence])),
     kinds_added,
     kinds_removed: without(from.kinds, to.kinds),
     settings_added: without([...young.keys()], [...old.keys()]),

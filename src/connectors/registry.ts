@@ -9,7 +9,7 @@
 import type { Database } from '../database/database.ts'
 import { SluiceError } from '../errors.ts'
 import { bundleConnector, type ConnectorPackage } from './bundle.ts'
-import { type Manifest, type Permission, parseManifest } from './manifest.ts'
+import { type Permission, type SettingItem, withSettings } from './manifest.ts'
 import { permissionSentences } from './permission-sentences.ts'
 import { createSandboxPool, type SandboxPool } from './sandbox/pool.ts'
 
@@ -23,6 +23,8 @@ export interface InstalledConnector {
   readonly status: ConnectorStatus
   /** What the person who approves it agrees to. */
   readonly permissions: readonly Permission[]
+  /** Their labels are in the sentences of permissions that name settings. */
+  readonly settings: readonly SettingItem[]
   readonly bundle_sha256: string
   readonly license: string | null
   /** False when this very package was already here. */
@@ -51,7 +53,7 @@ export async function installConnector(
   folder: string,
 ): Promise<InstalledConnector> {
   const made = await inspected(await bundle(folder), sandboxes)
-  const { implementation, version, permissions } = made.manifest
+  const { implementation, version, permissions, settings } = made.manifest
   // A row that another process adds at this very moment is not yet seen by the first look, but by the second.
   const found = (await findOrAdd(database, made, source)) ?? (await findOrAdd(database, made, source))
   if (!found?.same) {
@@ -67,6 +69,7 @@ export async function installConnector(
     version,
     status,
     permissions,
+    settings,
     bundle_sha256: made.sha256,
     license: made.license,
     created,
@@ -93,14 +96,6 @@ async function inspected(made: ConnectorPackage, given?: SandboxPool): Promise<I
   } finally {
     if (!given) await sandboxes.close()
   }
-}
-
-function withSettings(manifest: Manifest, settings: unknown): Manifest {
-  if (settings === null || settings === undefined) return manifest
-  if (manifest.settings.length > 0) {
-    throw refused('Settings stand both in the manifest and in the code. Keep them in one place.')
-  }
-  return parseManifest({ ...manifest, settings }, 'defineConnector')
 }
 
 interface FoundConnector {

@@ -151,6 +151,11 @@ function addConnecting(builder: Builder, actions: ConnectorActions): void {
         description: 'Keys of secret settings that have a value; values are not shown.',
         resolve: ({ secret_settings }) => [...secret_settings],
       }),
+      hosts: t.stringList({
+        nullable: { list: false, items: false },
+        description: 'Hosts that its runs may call: those of the manifest, and those that settings name.',
+        resolve: ({ hosts }) => [...hosts],
+      }),
     }),
   })
   const input = builder.inputType('connect_input', {

@@ -1,5 +1,6 @@
 /** A connection's settings against its connector's manifest. Pure. */
 import { SluiceError } from '../errors.ts'
+import { hostIn, settingsThatNameHosts } from './hosts.ts'
 import { type Manifest, misfit, type SettingItem } from './manifest.ts'
 
 export type SettingValue = string | number | boolean
@@ -24,12 +25,13 @@ export function checkSettings(manifest: Manifest, given: unknown): SplitSettings
   const values = new Map(Object.entries(given).filter(([, value]) => value !== null && value !== undefined))
   const shown = manifest.settings.filter((item) => item.type !== 'INTERNAL')
   const faults = [...values.keys()].flatMap((key) => unknownKey(manifest, key))
+  const namesHost = new Set(settingsThatNameHosts(manifest))
   for (const item of shown) {
     const value = values.get(item.key)
     const isEmpty = value === undefined || value === ''
     if (isEmpty && item.mandatory && item.default === undefined)
       faults.push(`${named(item)} is mandatory. Give it a value.`)
-    const wrong = isEmpty ? undefined : misfit(item, value)
+    const wrong = isEmpty ? undefined : (misfit(item, value) ?? (namesHost.has(item) ? noHost(value) : undefined))
     if (wrong) faults.push(`${named(item)} ${wrong}.`)
   }
   if (faults.length > 0) {
@@ -101,6 +103,12 @@ function unknownKey({ settings, name }: Manifest, key: string): string[] {
   return [`"${key}" is not a setting of ${name}. It has ${known.length ? known.join(', ') : 'none'}.`]
 }
 
-function named({ key, label }: SettingItem): string {
+function noHost(value: unknown): string | undefined {
+  const found = hostIn(value)
+  return 'fault' in found ? found.fault : undefined
+}
+
+/** How messages call a setting: `"Address" (url)`. */
+export function named({ key, label }: SettingItem): string {
   return label === key ? `"${key}"` : `"${label}" (${key})`
 }

@@ -48,7 +48,8 @@ export async function openDomain(options: DomainOptions): Promise<DomainParts> {
   const checker = createSchemaChecker()
   if (config.SCHEMA_FOLDER) await storeSchemaFolder(config.SCHEMA_FOLDER, { database, checker, log })
   await ensureWebhookKey(database, sealer)
-  const webhooks = { rules: { allow: config.EGRESS_ALLOW, deny: config.EGRESS_DENY }, validatePattern: parsePattern }
+  const reach = { allow: config.EGRESS_ALLOW, deny: config.EGRESS_DENY }
+  const webhooks = { rules: reach, validatePattern: parsePattern }
   const mailer = createMailer({ url: config.SMTP_URL, from: config.MAIL_FROM })
   const signIns = createSignIns({
     database,
@@ -88,7 +89,7 @@ export async function openDomain(options: DomainOptions): Promise<DomainParts> {
       credentials: createCredentialActions({ database, environment: config.SLUICE_ENVIRONMENT, committed }),
       people,
       files: createFileActions({ parts: files, committed }),
-      connectors: createConnectorActions({ database, sealer, desk, committed }),
+      connectors: createConnectorActions({ database, sealer, reach, desk, committed }),
     },
     rules: createWriteRules({ sealer, webhooks, checker, retention: { maxDays: config.RETENTION_MAX_DAYS } }),
     files,

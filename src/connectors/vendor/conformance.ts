@@ -115,9 +115,7 @@ const rules: readonly Rule[] = [
     level: 'must',
     kind: 'consumer',
     async check({ trial, package: { manifest }, sample }) {
-      const allowed = new Set<string>(
-        manifest.permissions.map((permission) => (typeof permission === 'string' ? permission : permission.socket)),
-      )
+      const allowed = new Set<string>(manifest.permissions.filter((permission) => typeof permission === 'string'))
       for (const answer of [200, 201] as const) {
         for (const { kind, argument } of (await trial(answer)).calls) {
           const capability = kind.split('.')[0] ?? ''
@@ -128,8 +126,8 @@ const rules: readonly Rule[] = [
           const url = isObject(argument) ? URL.parse(String(argument.url)) : null
           if (!url)
             return `It requests ${JSON.stringify(isObject(argument) ? argument.url : argument)}, which is no URL.`
-          const host = forbiddenHost(manifest, url)
-          if (host !== undefined && !hostsOf(sample.input.settings).has(host)) {
+          const host = forbiddenHost(manifest, sample.input.settings, url)
+          if (host !== undefined && !hostsBySetting(sample.input.settings).has(host)) {
             return `It requests ${host}. Add {"socket": "${host}"} to "permissions".`
           }
         }
@@ -138,17 +136,21 @@ const rules: readonly Rule[] = [
     },
   },
   {
-    rule: 'hosts that a setting names stand in its permissions too',
+    rule: 'a setting that names a host stands in its permissions',
     level: 'should',
     kind: 'consumer',
-    async check({ package: { manifest }, sample }) {
-      const missing = [...hostsOf(sample.input.settings)].filter((host) => {
+    async check({ package: { manifest }, sample: { input } }) {
+      const missing = [...hostsBySetting(input.settings)].filter(([host]) => {
         const url = URL.parse(`https://${host}`)
-        return url && forbiddenHost(manifest, url) !== undefined
+        return url && forbiddenHost(manifest, input.settings, url) !== undefined
       })
       return missing.length === 0
         ? undefined
-        : `The sample settings name ${missing.join(', ')}. Whoever installs it for such a host adds {"socket": …} to "permissions"; say so in the README.`
+        : missing
+            .map(
+              ([host, key]) => `"${key}" names ${host}. If it is called, add {"setting": "${key}"} to "permissions".`,
+            )
+            .join('\n')
     },
   },
   {
@@ -305,13 +307,14 @@ function placeOf(kind: string, argument: unknown): string {
   return `${argument.method} ${url ? url.origin + url.pathname : argument.url}`
 }
 
-/** Hosts of the addresses among settings. */
-function hostsOf(settings: unknown): ReadonlySet<string> {
-  const values = isObject(settings) ? Object.values(settings) : []
-  const urls = values.flatMap((value) =>
-    typeof value === 'string' && /^https?:/i.test(value) ? URL.parse(value) : null,
+/** Hosts of the addresses among settings, each with the key of its setting. */
+function hostsBySetting(settings: unknown): ReadonlyMap<string, string> {
+  return new Map(
+    Object.entries(isObject(settings) ? settings : {}).flatMap(([key, value]): [string, string][] => {
+      const url = typeof value === 'string' && /^https?:/i.test(value) ? URL.parse(value) : null
+      return url ? [[url.host, key]] : []
+    }),
   )
-  return new Set(urls.flatMap((url) => url?.host ?? []))
 }
 
 function idOf(value: unknown): string {

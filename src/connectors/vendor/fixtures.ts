@@ -205,7 +205,7 @@ export async function replay({ package: made, sandboxes, fixture, files }: Repla
       throw new CallRefused('UNREACHABLE', 'The fixture has no such call.')
     }
     compare(recorded.argument, argument, `calls.${index}.argument`)
-    requireHost(made.manifest, argument)
+    requireHost(made.manifest, fixture.input.settings, argument)
     if (recorded.error) throw new CallRefused(recorded.error.code, recorded.error.message)
     return recorded.answer ?? null
   }
@@ -248,10 +248,10 @@ function localFiles(made: VendorPackage, sample: Sample): RunHost['call'] {
 }
 
 /** The network would refuse it, so the replay does. */
-function requireHost(manifest: Manifest, argument: unknown): void {
+function requireHost(manifest: Manifest, settings: unknown, argument: unknown): void {
   const url = isObject(argument) && typeof argument.url === 'string' ? URL.parse(argument.url) : null
   if (!url) return
-  const host = forbiddenHost(manifest, url)
+  const host = forbiddenHost(manifest, settings, url)
   if (host === undefined) return
   throw new CallRefused('BLOCKED', `${host} is not among the hosts that connector.json names under "permissions".`)
 }

@@ -1,10 +1,19 @@
-/** Whether the network would let a request through, by the manifest alone: the rule of `egress/`. */
-import { allowedHosts, type Manifest } from '../manifest.ts'
+/** Whether the network would let a request through, by manifest and settings: the rule of `egress/`. */
+import { allowedHosts } from '../hosts.ts'
+import type { Manifest } from '../manifest.ts'
+import { isObject } from './sample.ts'
 
-/** @returns `host` or `host:port` of a URL that no permission names; undefined for one that may be called. */
-export function forbiddenHost(manifest: Manifest, { protocol, hostname, port }: URL): string | undefined {
+/**
+ * @param settings of the sample, from which permissions may take a host.
+ * @returns `host` or `host:port` of a URL that no permission names; undefined for one that may be called.
+ */
+export function forbiddenHost(
+  manifest: Manifest,
+  settings: unknown,
+  { protocol, hostname, port }: URL,
+): string | undefined {
   const host = port === '' ? hostname : `${hostname}:${port}`
   const withPort = `${hostname}:${port || (protocol === 'http:' ? 80 : 443)}`
-  const hosts = allowedHosts(manifest).map((each) => each.toLowerCase())
+  const hosts = allowedHosts(manifest, isObject(settings) ? settings : {})
   return hosts.includes(host) || hosts.includes(withPort) ? undefined : host
 }

@@ -4,7 +4,7 @@ import { realpath } from 'node:fs/promises'
 import path from 'node:path'
 import { SluiceError } from '../../errors.ts'
 import { bundleConnector } from '../bundle.ts'
-import { type Manifest, parseManifest } from '../manifest.ts'
+import { type Manifest, withSettings } from '../manifest.ts'
 import type { SandboxPool } from '../sandbox/pool.ts'
 
 export interface VendorPackage {
@@ -26,17 +26,12 @@ export async function openPackage(folder: string, sandboxes: SandboxPool): Promi
   const found = await sandboxes.inspect({ key: sha256, bundle, timeoutMs: 15_000 })
   if (!found.ok) throw new SluiceError('VALIDATION_FAILED', found.message)
   const { functions, settings } = found
-  if (settings !== null && manifest.settings.length > 0) {
-    throw new SluiceError(
-      'VALIDATION_FAILED',
-      'Settings stand both in the manifest and in the code. Keep them in one place.',
-    )
-  }
+  const whole = withSettings(manifest, settings)
   const root = await realpath(folder)
   return {
     root,
     entry: manifest.entry ?? (existsSync(path.join(root, 'index.ts')) ? 'index.ts' : 'index.js'),
-    manifest: settings === null ? manifest : parseManifest({ ...manifest, settings }, 'defineConnector'),
+    manifest: whole,
     bundle,
     sha256,
     functions,

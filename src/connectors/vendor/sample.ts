@@ -3,6 +3,7 @@ import { createReadStream } from 'node:fs'
 import { readFile, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { SluiceError } from '../../errors.ts'
+import { settingsThatNameHosts } from '../hosts.ts'
 import type { Manifest, SettingItem } from '../manifest.ts'
 import { checkRoom, type FileInfo, type RunFiles, type RunStore } from '../run-files.ts'
 import { CallRefused } from '../sandbox/process.ts'
@@ -58,7 +59,7 @@ export async function readSample(
   }
   const values =
     (await readJson(settings ?? path.join(root, 'samples/settings.json'), settings !== undefined)) ??
-    inventedSettings(manifest.settings)
+    inventedSettings(manifest)
   const split = checkSettings(manifest, values)
   const files = isObject(whole.files) ? (whole.files as Record<string, string>) : {}
   return {
@@ -79,15 +80,18 @@ export async function readSample(
 }
 
 /** Values that fit mandatory settings. An address fits most places that take a line of text. */
-function inventedSettings(items: readonly SettingItem[]): Record<string, string | number | boolean> {
-  const invent = ({ type, options }: SettingItem) => {
+function inventedSettings(manifest: Manifest): Record<string, string | number | boolean> {
+  const namesHost = new Set(settingsThatNameHosts(manifest))
+  const invent = (item: SettingItem) => {
+    const { type, options } = item
     if (options?.[0]) return type === 'INT' ? Number(options[0].value) : options[0].value
     if (type === 'INT') return 1
     if (type === 'BOOLEAN') return true
+    if (namesHost.has(item)) return 'https://office.example'
     return type === 'DATE' ? '2026-01-31' : type === 'PASSWORD' ? 'a-secret-of-samples' : 'office@example.org'
   }
   return Object.fromEntries(
-    items
+    manifest.settings
       .filter((item) => item.mandatory && item.default === undefined && item.type !== 'INTERNAL')
       .map((item) => [item.key, invent(item)]),
   )
