@@ -526,3 +526,92 @@ test('the JSON Schema of manifests is served, and nothing that was asked of work
   const { rows } = await world.database.pool.query('select count(*)::int as left from connector_tasks')
   expect(rows).toEqual([{ left: 0 }])
 })
+
+describe('a host that a setting names', () => {
+  const named = { permissions: [{ setting: 'url' }] }
+  const hostsOf = async (id: string) =>
+    (
+      await ask<{ connections_by_pk: { hosts: string[] } }>(
+        editor,
+        'query ($id: uuid!) { connections_by_pk(id: $id) { hosts } }',
+        { id },
+      )
+    ).connections_by_pk.hosts
+  const change =
+    'mutation ($id: uuid!, $settings: jsonb!) { update_connection_settings(id: $id, settings: $settings) { hosts } }'
+
+  test('is what an admin approves and an editor chooses: tests, dry runs and runs reach it, and no other', async () => {
+    const { id: connector, permissions } = await install(named)
+    expect(permissions).toEqual(['Calls the host that the setting "Address" names'])
+    await review(connector, 'approve')
+    const id = await connectTo(connector)
+    expect(await hostsOf(id)).toEqual([`127.0.0.1:${office.port}`])
+    expect(await ask(editor, 'mutation ($id: uuid!) { test_connection(id: $id) { message } }', { id })).toEqual({
+      test_connection: { message: 'The office is open.' },
+    })
+    const session = await submitted()
+    expect((await runsOf(id, 1))[0]).toMatchObject({ status: 'succeeded' })
+    const dry = `mutation ($id: uuid!, $session: uuid!, $fixtures: jsonb) {
+      dry_run_connection(connection_id: $id, session_id: $session, fixtures: $fixtures) { succeeded message } }`
+    const fixtures = [{ url: `${registry.url}/*`, status: 201 }]
+    const other = {
+      ...named,
+      settings: [{ key: 'url' }, { key: 'token', type: 'PASSWORD' }, { key: 'sent', type: 'INTERNAL' }],
+    }
+    const elsewhere = await connectTo(
+      await approved(other, `export default ({ request }) => request.get('${registry.url}/x').then(() => 'success')`),
+    )
+    expect(await ask(editor, dry, { id: elsewhere, session, fixtures })).toEqual({
+      dry_run_connection: { succeeded: false, message: expect.stringContaining('not among the hosts') },
+    })
+    expect(await ask(editor, change, { id: elsewhere, settings: { url: registry.url } })).toEqual({
+      update_connection_settings: { hosts: [`127.0.0.1:${registry.port}`] },
+    })
+    expect(await ask(editor, dry, { id: elsewhere, session, fixtures })).toMatchObject({
+      dry_run_connection: { succeeded: true },
+    })
+    expect(await ask(editor, change, { id: elsewhere, settings: { url: null } })).toEqual({
+      update_connection_settings: { hosts: [] },
+    })
+    expect(await ask(editor, dry, { id: elsewhere, session, fixtures })).toMatchObject({
+      dry_run_connection: { succeeded: false },
+    })
+    await removeConnections()
+  })
+
+  test.each([
+    ['http://office.example/in', 'office.example must be called over https'],
+    ['https://169.254.169.254/', 'metadata service'],
+    ['https://ada:secret@office.example', 'must not hold a user name or password'],
+    ['*.office.example', 'There are no wildcards'],
+    ['/in', 'must name a host: write an address such as https://office.example/path'],
+  ])('cannot be %s, when connecting and afterwards', async (url, why) => {
+    const connector = await approved(named)
+    const refused = { code: 'VALIDATION_FAILED', message: expect.stringMatching(/^"Address" \(url\)/) }
+    const connecting = connectTo(connector, { settings: { url, token: 'top secret' } })
+    await expect(connecting).rejects.toMatchObject(refused)
+    await expect(connecting).rejects.toThrow(why)
+    const id = await connectTo(connector)
+    await expect(ask(editor, change, { id, settings: { url } })).rejects.toThrow(why)
+    expect(await hostsOf(id)).toEqual([`127.0.0.1:${office.port}`])
+    await removeConnections()
+  })
+
+  test('is more than a fixed one, so a new version that lets settings choose waits for an admin', async () => {
+    const [first, second] = [await approved(), await approved(named)]
+    const id = await connectTo(first, { settings: { url: registry.url, token: 'top secret' } })
+    expect(await hostsOf(id)).toEqual([`127.0.0.1:${office.port}`])
+    const upgrade = `mutation ($id: uuid!, $connector_id: uuid!, $accept: Boolean) {
+      upgrade_connection(id: $id, connector_id: $connector_id, accept_widened: $accept) { upgraded message } }`
+    expect(await ask(editor, upgrade, { id, connector_id: second, accept: true })).toEqual({
+      upgrade_connection: {
+        upgraded: false,
+        message:
+          'The new version may do more: Calls the host that the setting "Address" names. An admin was asked to agree.',
+      },
+    })
+    await ask(admin, upgrade, { id, connector_id: second, accept: true })
+    expect(await hostsOf(id)).toEqual([`127.0.0.1:${registry.port}`])
+    await removeConnections()
+  })
+})
