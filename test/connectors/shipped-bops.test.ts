@@ -31,8 +31,7 @@ beforeEach(async () => {
   return () => bops.close()
 })
 
-const connected = (settings: object = {}) =>
-  ground.connected('bops', [bops.url], { url: bops.url, token: bops.token, ...settings })
+const connected = (settings: object = {}) => ground.connected('bops', { url: bops.url, token: bops.token, ...settings })
 
 const documentOf = (type = 'ldc.proposed', id: string = crypto.randomUUID()) => ({
   ...sample,

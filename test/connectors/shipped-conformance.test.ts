@@ -6,6 +6,13 @@ import { createSandboxPool, type SandboxPool } from '../../src/connectors/sandbo
 import { checkConnector } from '../../src/connectors/vendor/check.ts'
 import { shippedFolder } from './peers/ground.ts'
 
+const hostSettings: Readonly<Record<string, readonly string[]>> = {
+  bops: ['url'],
+  uniform: ['token_url', 'submission_url'],
+  's3-notify': ['endpoint', 'notify_url'],
+  'http-json': ['url', 'token_url'],
+}
+
 let sandboxes: SandboxPool
 beforeAll(() => {
   sandboxes = createSandboxPool({ maxProcesses: 2 })
@@ -37,9 +44,14 @@ describe.each(['bops', 'uniform', 's3-notify', 'http-json'])('%s', (name) => {
     }
   })
 
-  test('names no host of its own: whoever installs it approves them', async () => {
+  test('names no host of its own: settings do, as its README says', async () => {
     const { manifest } = await bundleConnector(folder)
-    expect(manifest.permissions.filter((permission) => typeof permission !== 'string')).toEqual([])
+    const named = manifest.permissions.filter((permission) => typeof permission !== 'string')
+    expect(named).toEqual(hostSettings[name]?.map((setting) => ({ setting })))
+    const { what, fault } =
+      (await checkConnector(folder, sandboxes)).find((each) => each.what.startsWith('a setting that names a host')) ??
+      {}
+    expect({ what, fault }).toEqual({ what: 'a setting that names a host stands in its permissions', fault: undefined })
   })
 })
 

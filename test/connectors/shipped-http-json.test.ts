@@ -17,7 +17,7 @@ beforeEach(async () => {
 })
 
 const connected = (settings: object = {}) =>
-  ground.connected('http-json', [office.url], {
+  ground.connected('http-json', {
     url: `${office.url}/records`,
     authorization: 'client_credentials',
     auth_name: office.client.id,
@@ -109,8 +109,6 @@ test('an endpoint that is slow is given up after the time in the settings', asyn
 })
 
 test.each([
-  [{ url: '{{/session/url}}' }, 'Address: it begins with https:// and a host.'],
-  [{ url: 'https://{{/session/host}}/a' }, 'Address: places can be filled in behind the host only'],
   [{ body: '{"a": {{/session}}}' }, 'Body: it is not JSON.'],
   [{ headers: 'no colon' }, 'Headers: write one on each line'],
   [{ success: 'all' }, 'Statuses: write them like 200-299, 409.'],
@@ -120,6 +118,27 @@ test.each([
   const { run } = await ground.attempt(await ground.delivery(await connected(settings), { data }))
   expect(run?.message).toContain(message)
   expect(office.requests).toEqual([])
+})
+
+test.each(['{{/session/url}}', 'https://{{/session/host}}/a', 'https://office.example{{/session/host}}'])(
+  'no data chooses the host: %s is not taken',
+  async (url) => {
+    await expect(connected({ url })).rejects.toThrow('"Address" (url) must name a host')
+  },
+)
+
+test('what it reaches is the hosts of its two addresses', async () => {
+  const other = await startJsonOffice()
+  try {
+    const connection = await connected({ token_url: `${other.url}/token`, auth_secret: other.client.secret })
+    expect(await ground.hosts(connection)).toEqual([new URL(office.url).host, new URL(other.url).host])
+    await ground.attempt(await ground.delivery(connection, { data }))
+    expect(other.requests.map(({ path }) => path)).toContain('/token')
+  } finally {
+    await other.close()
+  }
+  const without = await connected({ authorization: 'none', token_url: '' })
+  expect(await ground.hosts(without)).toEqual([new URL(office.url).host])
 })
 
 describe('templates', () => {

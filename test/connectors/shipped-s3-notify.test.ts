@@ -31,8 +31,7 @@ const settingsOf = () => ({
   notify_url: `${flow.url}/workflows/1/triggers/manual/paths/invoke?sig=in-the-address`,
   notify_key: flow.key,
 })
-const connected = (settings: object = {}) =>
-  ground.connected('s3-notify', [council.config.S3_ENDPOINT ?? '', flow.url], { ...settingsOf(), ...settings })
+const connected = (settings: object = {}) => ground.connected('s3-notify', { ...settingsOf(), ...settings })
 
 const data = { passport: { data: { 'applicant.name.first': 'Ada' } } }
 

@@ -36,7 +36,7 @@ describe('against Uniform', () => {
   })
 
   const connected = (settings: object = {}) =>
-    ground.connected('uniform', [uniform.url], {
+    ground.connected('uniform', {
       token_url: uniform.tokenUrl,
       submission_url: `${uniform.url}/api`,
       client_id: uniformClient.id,

@@ -1,7 +1,5 @@
 /** What the tests of shipped connectors stand on: connections to peers, sessions with files, and their deliveries. */
 import { randomUUID } from 'node:crypto'
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import path from 'node:path'
 import type { ConnectionCarrier } from '../../../src/connectors/carrier.ts'
 import { connectorGround, type DeliveryOptions, unhurried } from '../../../src/connectors/ground.fixture.ts'
@@ -13,27 +11,20 @@ export type ShippedGround = Awaited<ReturnType<typeof shippedGround>>
 export const shippedFolder = path.join(import.meta.dirname, '../../../connectors')
 
 export async function shippedGround() {
-  const [ground, storage, folder] = await Promise.all([
-    connectorGround(),
-    testStorage(),
-    mkdtemp(path.join(tmpdir(), 'sluice-shipped-')),
-  ])
+  const [ground, storage] = await Promise.all([connectorGround(), testStorage()])
   const carrier: ConnectionCarrier = ground.carrier({}, { objects: storage.files })
-  let copies = 0
 
   return {
     database: ground.database,
     runs: ground.runs,
 
-    /** Connects a shipped connector whose manifest names these hosts too, as whoever installs it would have them named. */
-    async connected(name: string, hosts: readonly string[], settings: object): Promise<string> {
-      const root = path.join(folder, String(++copies))
-      await cp(path.join(shippedFolder, name), root, { recursive: true })
-      const file = path.join(root, 'connector.json')
-      const manifest = JSON.parse(await readFile(file, 'utf8'))
-      manifest.permissions.push(...hosts.map((url) => ({ socket: new URL(url).host })))
-      await writeFile(file, JSON.stringify({ ...manifest, version: `1.0.0-test.${copies}` }))
-      return ground.connected(root, { settings: { ...settings } })
+    /** Connects a shipped connector as it is. What it reaches comes from these settings alone. */
+    connected: (name: string, settings: object): Promise<string> =>
+      ground.connected(path.join(shippedFolder, name), { settings: { ...settings } }),
+
+    /** What a connection may call. */
+    async hosts(id: string): Promise<readonly string[]> {
+      return (await ground.database.prisma.connection.findUniqueOrThrow({ where: { id } })).hosts
     },
 
     async delivery(connection: string, options: DeliveryOptions & { readonly files?: SampleFiles } = {}) {
@@ -51,7 +42,7 @@ export async function shippedGround() {
 
     async close() {
       await ground.close()
-      await Promise.all([storage.close(), rm(folder, { recursive: true })])
+      await storage.close()
     },
   }
 
