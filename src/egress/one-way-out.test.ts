@@ -21,6 +21,7 @@ const others: Readonly<Record<string, string>> = {
   'files/store.ts': 'the storage of S3_ENDPOINT',
   'files/clamav.ts': 'the scanner of CLAMAV_URL',
   'cli/demo.ts': 'a client of the demo gateway on this machine',
+  'connectors/vendor/install.ts': "a command of a connector's author, who asks the gateway that they name",
   'gateway/graphql-socket.ts': 'takes in WebSockets, opens none',
 }
 
