@@ -58,6 +58,7 @@ function cut(stem: string, length: number): string {
   return (short.isWellFormed() ? short : short.slice(0, -1)).replace(/[. ]+$/, '') || '_'
 }
 
+/** What readers that know no case may take for the same: ß, ẞ and ss too. */
 function folded(name: string): string {
-  return name.normalize('NFKC').toUpperCase().toLowerCase()
+  return name.normalize('NFKC').toLowerCase().toUpperCase().toLowerCase()
 }

@@ -319,3 +319,8 @@ test('the library that lies in the package is the one that npm has', async () =>
   const there = await readFile(path.join(shippedFolder, 'uniform/vendor/fflate.js'), 'utf8')
   expect(there).toBe(await makeVendored())
 })
+
+test('names that a reader without case may take for the same are told apart', () => {
+  const names = archiveNames(['straße.pdf', 'STRASSE.pdf', 'STRA\u1e9eE.pdf', 'K.pdf', '\u212a.pdf'], [])
+  expect(names).toEqual(['straße.pdf', 'STRASSE (2).pdf', 'STRA\u1e9eE (3).pdf', 'K.pdf', 'K (2).pdf'])
+})
