@@ -227,6 +227,40 @@ test('a recorded run holds no secret, and is replayed without network until the 
   await expect(run('test', root)).rejects.toThrow(/accepted\.json: .* Record it anew/)
 })
 
+test('a host that a setting names is called, recorded and replayed; without the permission check advises it', async () => {
+  const code = `export default async ({ request, settings }: any) => {
+    const { statusCode } = await request.get(settings.base + '/x')
+    return statusCode < 300 ? 'success' : 'It answered ' + statusCode
+  }`
+  const settings = [{ key: 'base', mandatory: true }]
+  const samples = { 'samples/settings.json': JSON.stringify({ base: receiver.url }) }
+  const named = await folder(code, { permissions: [{ setting: 'base' }], settings }, samples)
+  const allowed = ['--allow', '127.0.0.0/8']
+  expect((await run('record', named, '--name', 'there', ...allowed)).text).toContain('Recorded')
+  expect(await run('test', named)).toMatchObject({ failed: false })
+  expect((await checkConnector(named, sandboxes)).filter(({ fault }) => fault)).toEqual([])
+  // Without a sample, one is made up that fits.
+  const unsampled = await folder(code, { permissions: [{ setting: 'base' }], settings })
+  expect((await checkConnector(unsampled, sandboxes)).filter(({ fault }) => fault)).toEqual([])
+
+  const file = path.join(named, 'fixtures/there.json')
+  const kept = JSON.parse(await readFile(file, 'utf8'))
+  await writeFile(file, JSON.stringify({ ...kept, input: { ...kept.input, settings: { base: '' } } }))
+  expect((await run('test', named)).failed).toBe(true)
+
+  const fixed = await folder(code, { settings }, samples)
+  expect((await run('run', fixed, ...allowed)).text).toMatch(/call .*: blocked/)
+  expect((await checkConnector(fixed, sandboxes)).filter(({ fault }) => fault)).toMatchObject([
+    { level: 'should', fault: expect.stringContaining('add {"setting": "base"} to "permissions"') },
+  ])
+  const wrong = await folder(
+    code,
+    { permissions: [{ setting: 'base' }], settings },
+    { 'samples/settings.json': '{"base": "ftp://a"}' },
+  )
+  expect((await run('check', wrong)).text).toContain('"base" must name a host')
+})
+
 test('run tells what a run in production would: a host without permission, a private network, a final failure', async () => {
   const code = `export default async ({ request }: any) => { await request.get('${receiver.url}/x'); return { returnCode: 999, message: 'gone' } }`
   const closed = await folder(code)
