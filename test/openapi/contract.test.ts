@@ -467,6 +467,41 @@ describe('webhooks', () => {
     await heard('webhook.test')
   })
 
+  test('that tell how connections fare are as it says', async () => {
+    const { prisma, pool } = world.database
+    const { id: connector_id } = await prisma.connector.create({
+      data: {
+        implementation: 'example',
+        version: '1.0.0',
+        name: 'Example',
+        author: 'Example',
+        description: 'Example',
+        manifest: {},
+        bundle: '',
+        bundle_sha256: '',
+      },
+    })
+    const { id } = await prisma.connection.create({
+      data: {
+        connector_id,
+        integration_id: world.camden.granted.id,
+        team_id: world.camden.id,
+        name: 'Mail room',
+        enabled: false,
+      },
+    })
+    // What the engine writes of a webhook and of a connection is one statement, with another name in it.
+    for (const change of ['failing', 'disabled', 'recovered']) {
+      await pool.query(
+        `insert into operational_events (type, team_id, connection_id, detail)
+         select 'connection.' || $1, team_id, $2, detail from operational_events where type = 'webhook.' || $1 limit 1`,
+        [change, id],
+      )
+      await announceOperational(pool)
+      await heard(`connection.${change}`)
+    }
+  })
+
   test('are all of them judged', () => {
     expect([...judged].sort()).toEqual([...contract.webhooks].sort())
   })
