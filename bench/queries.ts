@@ -123,9 +123,9 @@ async function measure(): Promise<void> {
       const { median, low, high } = spread(perSecond)
       const share = `${((median / ceiling) * 100).toFixed(0)} %`
       console.log(
-        `  ${name.padEnd(28)} ${`${median.toFixed(0)} /s`.padStart(10)} (${low.toFixed(0)}-${high.toFixed(0)})`.padEnd(
+        `${`  ${name.padEnd(28)} ${`${median.toFixed(0)} /s`.padStart(10)} (${low.toFixed(0)}-${high.toFixed(0)})`.padEnd(
           58,
-        ) + `${share.padStart(6)} of the ceiling   p99 ${spread(p99).median.toFixed(1)} ms`,
+        )}${share.padStart(6)} of the ceiling   p99 ${spread(p99).median.toFixed(1)} ms`,
       )
     }
   }

@@ -9,7 +9,7 @@ const queue = new Queue('send', { connection })
 const jobs = payloads(count).map((data) => ({ name: 'send', data, opts: { removeOnComplete: true } }))
 for (let n = 0; n < jobs.length; n += 2000) await queue.addBulk(jobs.slice(n, n + 2000))
 const counted = countdown(count)
-const worker = new Worker(
+new Worker(
   'send',
   async ({ data }) => {
     await post(data)
