@@ -7,6 +7,7 @@
  *   npm run bench -- story --quick    under half a minute, to see that it works
  *   npm run bench -- story --profile  also writes CPU profiles of gateway and worker
  *   npm run bench -- story --only accepted|arrived   one half of it
+ *   npm run bench -- story --only accepted --fanout 5   each session bound for five webhooks
  *
  * The real processes run: `sluice gateway`, `sluice worker`, Postgres with fsync.
  * What the figures mean, and what they do not: docs/benchmarks.md.
@@ -41,6 +42,7 @@ const { values: options } = parseArgs({
     quick: { type: 'boolean', default: false },
     profile: { type: 'boolean', default: false },
     only: { type: 'string', default: 'accepted arrived' },
+    fanout: { type: 'string', default: '1' },
   },
 })
 const wants = (half: 'accepted' | 'arrived') => options.only.includes(half)
@@ -115,7 +117,7 @@ async function start() {
   const receiver = await startReceiver()
   stack.defer(() => receiver.close())
   const ground = await startGround(stack)
-  const world = await makeWorld(ground.env, `${receiver.url}${webhookPaths.sluice}`)
+  const world = await makeWorld(ground.env, `${receiver.url}${webhookPaths.sluice}`, Number(options.fanout))
   const machine = await copyDatabase(ground)
   const profile = options.profile ? ['--cpu-prof', `--cpu-prof-dir=${path.join(resultsFolder, 'profiles')}`] : []
   const sides = { ground, world, receiver, concurrency: parameters.concurrency, nodeOptions: profile }

@@ -1,4 +1,4 @@
-/** The benchmark's world, made as an editor would make it: one flow, one destination, one webhook, two credentials. */
+/** The benchmark's world, made as an editor would make it: one flow, one destination, one webhook or more, two credentials. */
 import { createCredential, type IssuedCredential } from '../../src/access/credentials.ts'
 import { createSealer } from '../../src/access/seal.ts'
 import { type Config, readConfig } from '../../src/config.ts'
@@ -34,11 +34,15 @@ export interface RecordedQuery {
 }
 
 /** Seeds the empty database of `env`; nothing but this world is in it afterwards. */
-export async function makeWorld(env: Readonly<Record<string, string>>, webhookUrl: string): Promise<World> {
+export async function makeWorld(
+  env: Readonly<Record<string, string>>,
+  webhookUrl: string,
+  fanout: number,
+): Promise<World> {
   const config = readConfig(env)
   const database = openDatabase({ url: config.DATABASE_URL, poolSize: 2, log: silentLog })
   try {
-    const credentials = await seed(database, config, webhookUrl)
+    const credentials = await seed(database, config, webhookUrl, fanout)
     const statements = await recordSubmission(database)
     await database.pool.query('truncate sessions cascade')
     return { ...credentials, statements }
@@ -47,7 +51,12 @@ export async function makeWorld(env: Readonly<Record<string, string>>, webhookUr
   }
 }
 
-async function seed(database: Database, config: Config, webhookUrl: string): Promise<Omit<World, 'statements'>> {
+async function seed(
+  database: Database,
+  config: Config,
+  webhookUrl: string,
+  fanout: number,
+): Promise<Omit<World, 'statements'>> {
   const { prisma } = database
   const team = await prisma.team.create({ data: { slug: teamSlug, name: 'Benchmark council' } })
   const flow = await prisma.flow.create({ data: { team_id: team.id, slug: flowSlug, name: 'Apply' } })
@@ -55,21 +64,23 @@ async function seed(database: Database, config: Config, webhookUrl: string): Pro
     data: { team_id: team.id, slug: 'back-office', name: 'Back office' },
   })
   await prisma.destination.create({ data: { flow_id: flow.id, integration_id: integration.id } })
-  await createWebhook(
-    {
-      database,
-      sealer: createSealer(config.SLUICE_SECRET_KEY),
-      rules: { allow: config.EGRESS_ALLOW },
-      validatePattern: parsePattern,
-    },
-    {
-      integration_id: integration.id,
-      name: 'Back office',
-      url: webhookUrl,
-      pattern: { team: { _eq: teamSlug } },
-      config: { platformKey: 'bench' },
-    },
-  )
+  for (let number = 1; number <= fanout; number += 1) {
+    await createWebhook(
+      {
+        database,
+        sealer: createSealer(config.SLUICE_SECRET_KEY),
+        rules: { allow: config.EGRESS_ALLOW },
+        validatePattern: parsePattern,
+      },
+      {
+        integration_id: integration.id,
+        name: `Back office ${number}`,
+        url: webhookUrl,
+        pattern: { team: { _eq: teamSlug } },
+        config: { platformKey: 'bench' },
+      },
+    )
+  }
   const environment = config.SLUICE_ENVIRONMENT
   const [source, consumer] = await Promise.all([
     createCredential(database, {
