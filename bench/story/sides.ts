@@ -153,12 +153,12 @@ async function tokenOf(url: string, { key, secret }: { readonly key: string; rea
   return token
 }
 
-/** An answer that does not say that the session is bound for its one webhook ends the benchmark. */
+/** An answer that does not say that the session is bound for its webhooks ends the benchmark. */
 async function post(
   client: Pool,
   options: { readonly path: string; readonly headers: Record<string, string>; readonly body: string },
 ): Promise<void> {
   const { statusCode, body } = await client.request({ method: 'POST', ...options })
   const text = await body.text()
-  if (statusCode !== 200 || !text.includes('"deliveries":1')) throw new Error(`${statusCode}: ${text.slice(0, 500)}`)
+  if (statusCode !== 200 || !/"deliveries":[1-9]/.test(text)) throw new Error(`${statusCode}: ${text.slice(0, 500)}`)
 }
