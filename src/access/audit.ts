@@ -13,6 +13,7 @@ import type pg from 'pg'
 import { messageOf } from '../errors.ts'
 import type { Log } from '../log.ts'
 import type { Principal } from './principal.ts'
+import { reachOf } from './reach.ts'
 
 /** `failed`: it was allowed, and did not work. */
 export type AuditOutcome = 'granted' | 'refused' | 'failed'
@@ -226,8 +227,8 @@ function rowOf(entry: AuditEntry): Record<string, unknown> {
 
 /** A person of one team acts for it. */
 function onlyTeam(principal: Principal | undefined): string | null {
-  const teams = principal?.variables['x-hasura-team-ids']
-  return Array.isArray(teams) && teams.length === 1 ? (teams[0] as string) : null
+  const teams = principal ? reachOf(principal).teamIds : []
+  return teams.length === 1 ? (teams[0] as string) : null
 }
 
 /** Postgres's text holds no NUL, and nobody needs to read more of what a stranger sent. */

@@ -1,5 +1,6 @@
 /** What the GraphQL actions of connectors do: admins keep the registry, editors keep their teams' connections. */
 import type pg from 'pg'
+import { requireOwn } from '../access/own.ts'
 import { SluiceError } from '../errors.ts'
 import {
   type ConnectInput,
@@ -15,7 +16,6 @@ import {
 } from './connections.ts'
 import { parseFixtures } from './dry-run.ts'
 import { parseNpmReference } from './npm-package.ts'
-import { requireOwn } from './own.ts'
 import { type Decision, type InstalledConnector, reviewConnector, uninstallConnector } from './registry.ts'
 import { rerun } from './rerun.ts'
 import type { DryRun } from './run.ts'

@@ -8,6 +8,7 @@ import {
   rotateSecret,
   setClientKeys,
 } from '../access/credentials.ts'
+import { requireOwn } from '../access/own.ts'
 import type { Principal } from '../access/principal.ts'
 import { reachOf } from '../access/reach.ts'
 import type { Database } from '../database/database.ts'
@@ -52,28 +53,28 @@ export function createCredentialActions(options: CredentialActionsOptions): Cred
       if (overlap < 0 || overlap > longestOverlapSeconds) {
         throw invalid('overlap_seconds', `must be between 0 and ${longestOverlapSeconds}.`)
       }
-      await requireOwn(database, 'credential', id, principal)
+      await requireOwn(database.pool, 'credential', id, principal, 'id')
       const { secret, secretId, previousExpiresAt } = await rotateSecret(database, id, overlap)
       committed()
       return { id, secret, secret_id: secretId, previous_expires_at: previousExpiresAt?.toISOString() ?? null }
     },
 
     async revoke(id, { principal }) {
-      await requireOwn(database, 'credential', id, principal)
+      await requireOwn(database.pool, 'credential', id, principal, 'id')
       const at = await revokeCredential(database, id)
       committed()
       return { id, ended_at: at.toISOString() }
     },
 
     async revokeSecret(id, { principal }) {
-      await requireOwn(database, 'secret', id, principal)
+      await requireOwn(database.pool, 'secret', id, principal, 'id')
       const at = await revokeSecret(database, id)
       committed()
       return { id, ended_at: at.toISOString() }
     },
 
     async setKeys(id, jwks, { principal }) {
-      await requireOwn(database, 'credential', id, principal)
+      await requireOwn(database.pool, 'credential', id, principal, 'id')
       await setClientKeys(database, id, jwks)
       committed()
       return { id }
@@ -96,11 +97,7 @@ async function ownerOf(
       if (principal.role === 'admin') return { role, teamId: null, integrationId: null }
       throw invalid('team_id', 'must say for which of your teams this source submits.')
     }
-    const { rows } = await pool.query('select 1 from teams where id = $1 and ($2 or id = any($3::uuid[]))', [
-      teamId,
-      ...Object.values(reachOf(principal)),
-    ])
-    if (!rows[0]) throw new SluiceError('NOT_FOUND', `You have no team ${teamId}.`, { path: 'object.team_id' })
+    await requireOwn(pool, 'team', teamId, principal, 'object.team_id')
     return { role, teamId, integrationId: null }
   }
   if (!integrationId) throw invalid('integration_id', 'must say which integration this consumer reads for.')
@@ -114,23 +111,6 @@ async function ownerOf(
     throw invalid('team_id', 'is not the team of this integration. Leave it out; it is known.')
   }
   return { role, teamId: rows[0].team_id, integrationId }
-}
-
-/** What is another team's, or the platform's, is answered as what is not there. */
-async function requireOwn(
-  { pool }: Database,
-  what: 'credential' | 'secret',
-  id: string,
-  principal: Principal,
-): Promise<void> {
-  const { rows } = await pool.query(
-    what === 'credential'
-      ? 'select 1 from api_credentials where id = $1 and ($2 or team_id = any($3::uuid[]))'
-      : `select 1 from api_secrets s join api_credentials c on c.id = s.credential_id
-          where s.id = $1 and ($2 or c.team_id = any($3::uuid[]))`,
-    [id, ...Object.values(reachOf(principal))],
-  )
-  if (!rows[0]) throw new SluiceError('NOT_FOUND', `You have no ${what} ${id}.`, { path: 'id' })
 }
 
 function checkName(name: string): string {

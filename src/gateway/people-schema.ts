@@ -3,6 +3,7 @@
  * token yet is in every role's schema.
  */
 import { allowedRoles, type Principal, type Role } from '../access/principal.ts'
+import { reachOf } from '../access/reach.ts'
 import type { SignInAnswer } from '../access/sign-ins.ts'
 import type { Builder } from '../tables/builder.ts'
 import type { RequestContext } from '../tables/request-context.ts'
@@ -97,7 +98,7 @@ function addWhoami(builder: Builder, actions: PeopleActions): void {
         type: ['uuid'],
         nullable: false,
         description: 'The teams of this role; empty also for who acts on every team.',
-        resolve: ({ principal }) => [...teamIds(principal)],
+        resolve: ({ principal }) => [...reachOf(principal).teamIds],
       }),
       integration_id: t.field({
         type: 'uuid',
@@ -310,9 +311,4 @@ function signInOutput(builder: Builder) {
       }),
     }),
   })
-}
-
-function teamIds({ variables }: Principal): readonly string[] {
-  const ids = variables['x-hasura-team-ids']
-  return Array.isArray(ids) ? ids : []
 }

@@ -3,16 +3,18 @@
  * whatever it tells of. So nothing is announced that did not happen, and nothing that happened is not announced.
  */
 import type pg from 'pg'
+import type { sessionEventTypes } from '../tables/event-shape.ts'
 import { type FlowDestination, matchingTargets, type Target } from './targets.ts'
 
 /**
+ * What can happen to a session.
+ *
  * - `session.submitted`: a session is there for its destinations; with one that was invalid, once it is valid.
  * - `session.updated`: it has a new revision.
  * - `session.expiring`: in three days nobody can have it any more.
  * - `session.purged`: its data is gone.
  */
-export const eventTypes = ['session.submitted', 'session.updated', 'session.expiring', 'session.purged'] as const
-export type EventType = (typeof eventTypes)[number]
+export type EventType = (typeof sessionEventTypes)[number]
 
 export interface Announcement {
   readonly event_id: string

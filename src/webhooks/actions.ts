@@ -1,8 +1,8 @@
 /** What the GraphQL actions of webhooks do, for who may do it: admins, and editors of the webhook's team. */
+import { requireOwn } from '../access/own.ts'
 import { SluiceError } from '../errors.ts'
 import type { ChangeFeed } from '../live/change-feed.ts'
 import { explainEvent } from './explain.ts'
-import { requireOwn } from './own.ts'
 import { createReplayActions } from './replay-actions.ts'
 import type { WebhookActions } from './schema.ts'
 import { createWebhookSecret } from './secrets.ts'
@@ -33,14 +33,14 @@ export function createWebhookActions(
         const message = `wait_seconds must be between 0 and ${longestTestSeconds}.`
         throw new SluiceError('VALIDATION_FAILED', message, { path: 'wait_seconds' })
       }
-      await requireOwn(database.pool, 'webhook', id, principal)
+      await requireOwn(database.pool, 'webhook', id, principal, 'id')
       const requestedBy = principal.kind === 'person' ? principal.id : null
       return testWebhook({ pool: database.pool, feed, committed }, id, { waitMs: waitSeconds * 1000, requestedBy })
     },
 
     async create(object, { principal }) {
       const integrationId = String(object.integration_id)
-      await requireOwn(database.pool, 'integration', integrationId, principal)
+      await requireOwn(database.pool, 'integration', integrationId, principal, 'id')
       const given = Object.fromEntries(Object.entries(object).filter(([, value]) => value !== null))
       const { webhook, secret } = await createWebhook(parts, given as NewWebhook)
       committed()
@@ -48,7 +48,7 @@ export function createWebhookActions(
     },
 
     async setHeaders(change, { principal }) {
-      await requireOwn(database.pool, 'webhook', change.id, principal)
+      await requireOwn(database.pool, 'webhook', change.id, principal, 'id')
       const result = await setWebhookHeaders(database, sealer, change)
       committed()
       return result
@@ -56,7 +56,7 @@ export function createWebhookActions(
 
     async rotateSecret(id, overlapSeconds, { principal }) {
       checkOverlap(overlapSeconds ?? 0)
-      await requireOwn(database.pool, 'webhook', id, principal)
+      await requireOwn(database.pool, 'webhook', id, principal, 'id')
       const overlapMs = overlapSeconds === null ? undefined : overlapSeconds * 1000
       const secret = await createWebhookSecret({ pool: database.pool, sealer }, { webhook_id: id, overlapMs })
       committed()
@@ -72,12 +72,12 @@ export function createWebhookActions(
     },
 
     async export(teamId, format, { principal }) {
-      await requireOwn(database.pool, 'team', teamId, principal)
+      await requireOwn(database.pool, 'team', teamId, principal, 'team_id')
       return exportWebhooks(database.pool, teamId, format)
     },
 
     async import(request, { principal }) {
-      await requireOwn(database.pool, 'team', request.team_id, principal)
+      await requireOwn(database.pool, 'team', request.team_id, principal, 'team_id')
       const result = await importWebhooks(parts, request)
       if (result.written) committed()
       return result

@@ -1,5 +1,6 @@
 /** What the GraphQL actions about deliveries do: send again, end that, take off the list. For admins, and editors of the team. */
 import type pg from 'pg'
+import { requireOwn } from '../access/own.ts'
 import { type Cancelled, cancelDeliveries } from '../delivery/cancel.ts'
 import type { TargetKind } from '../delivery/carrier.ts'
 import {
@@ -13,7 +14,6 @@ import {
 import { SluiceError } from '../errors.ts'
 import type { RequestContext } from '../tables/request-context.ts'
 import { microseconds } from '../tables/timestamp.ts'
-import { requireOwn } from './own.ts'
 
 export interface ReplayRequest {
   readonly webhook_id?: string | null | undefined
@@ -58,7 +58,7 @@ export function createReplayActions({
       }
       const range = { from: timeOf(request.from), to: timeOf(request.to) }
       if (range.from && range.to && range.from >= range.to) throw invalid('to', 'must be later than from')
-      await requireOwn(pool, kind, id, principal)
+      await requireOwn(pool, kind, id, principal, 'id')
       const made = await createReplay(pool, {
         kind,
         targetId: id,
@@ -74,7 +74,7 @@ export function createReplayActions({
     },
 
     async cancelReplay(id, { principal }) {
-      await requireOwn(pool, 'replay', id, principal)
+      await requireOwn(pool, 'replay', id, principal, 'id')
       const state = await cancelReplay(pool, id)
       committed()
       return state

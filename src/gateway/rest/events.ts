@@ -4,7 +4,7 @@
  */
 import type { Revocations } from '../../access/revocations.ts'
 import { SluiceError } from '../../errors.ts'
-import { eventTypes } from '../../sessions/announce.ts'
+import { sessionEventTypes } from '../../tables/event-shape.ts'
 import { onAccessEnd } from '../access-end.ts'
 import type { Documents } from './documents.ts'
 import { cursorOf, slugOf, someOf, wholeNumber } from './parameters.ts'
@@ -107,7 +107,7 @@ function choiceOf(query: URLSearchParams): Choice {
     limit: wholeNumber(query, 'limit', { least: 1, most: mostRows, otherwise: 100 }),
     team: slugOf(query, 'team'),
     flow: slugOf(query, 'flow'),
-    types: someOf(query, 'types', eventTypes),
+    types: someOf(query, 'types', sessionEventTypes),
   }
 }
 
