@@ -224,6 +224,13 @@ async function exhausted(path: string, count: number): Promise<string[]> {
   return ids
 }
 
+/** A target's health is written after the delivery that changes it. */
+const toldOf = (type: string, id: string) =>
+  until(
+    () => rows('select 1 from operational_events where type = $1 and webhook_id = $2', [type, id]),
+    (found) => found.length === 1,
+  )
+
 const replay = `mutation ($object: replay_deliveries_input!) { replay_deliveries(object: $object) { id total skipped } }`
 
 describe('the list of exhausted deliveries', () => {
@@ -392,6 +399,7 @@ describe('how targets fare', () => {
     answers.set(hears.path, 500)
     answers.delete(path)
     await testNow(id)
+    await toldOf('webhook.recovered', id)
     await announceOperational(world.database.pool)
     await until(
       () => rows(`select 1 from deliveries where webhook_id = $1 and status = 'exhausted'`, [hears.id]),

@@ -77,7 +77,7 @@ export async function plantDeliveries(
 }
 
 /** Asks again and again until the answer fits. */
-export async function until<T>(ask: () => Promise<T>, fits: (answer: T) => boolean, ms = 10_000): Promise<T> {
+export async function until<T>(ask: () => Promise<T>, fits: (answer: T) => boolean, ms = 30_000): Promise<T> {
   const deadline = performance.now() + ms
   for (;;) {
     const answer = await ask()

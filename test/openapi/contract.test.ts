@@ -443,7 +443,7 @@ describe('webhooks', () => {
             await announceOperational(world.database.pool)
             return judged.has(type)
           },
-          { timeout: 5_000 },
+          { timeout: 20_000 },
         )
         .toBe(true)
       await waiting
