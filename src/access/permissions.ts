@@ -354,7 +354,7 @@ export const exposures: Readonly<Record<string, Exposure>> = {
     },
   },
   connections: {
-    hidden: ['sealed_settings', 'state'],
+    hidden: ['sealed_settings', 'state', 'run_token', 'run_until'],
     read: people(ofOwnTeams),
     write: {
       admin: {

@@ -4,12 +4,12 @@ import type { Database } from '../database/database.ts'
 import type { Prisma } from '../database/generated/prisma/client.ts'
 import { SluiceError } from '../errors.ts'
 import { defaultEvents } from '../tables/event-shape.ts'
+import { settingsPurpose } from './call.ts'
 import { checkConnectionRow } from './connection-rules.ts'
 import { allowedHosts, hostIn, type ReachRules, refusalOf, settingsThatNameHosts } from './hosts.ts'
 import type { Manifest } from './manifest.ts'
 import { differenceOf, type UpgradeDifference } from './permission-sentences.ts'
 import { type ConnectorStatus, requireUuid, stoppedByReview } from './registry.ts'
-import { settingsPurpose } from './run.ts'
 import { checkSettings, completeSettings, named } from './settings.ts'
 
 /** Settings that our own rules allow, for the connector to say what it thinks of them. */

@@ -25,7 +25,12 @@ export interface RunRecord {
   readonly connection_id: string
   /** null for a dry run. */
   readonly delivery_id: string | null
-  readonly session_id: string
+  /** null when it is of no session, or of none yet. */
+  readonly session_id: string | null
+  /** Name of the function that ran. @default 'consume' */
+  readonly method?: string
+  /** That it converted. */
+  readonly raw_source_id?: string | null
   /** `implementation@version` that ran. */
   readonly connector: string
   /** Of the session that it was given; null when it was given none. */
@@ -76,6 +81,8 @@ export async function recordRun(
       run.connector,
       run.revision,
       run.isDry ?? false,
+      run.method ?? 'consume',
+      run.raw_source_id ?? null,
     ],
   })
   const [stored] = rows
@@ -97,9 +104,9 @@ with saved as (
 ), stored as (
   insert into connector_runs
     (connection_id, delivery_id, session_id, attempt, status, message, log, calls, started_at, duration_ms, connector,
-     revision, dry_run)
+     revision, dry_run, method, raw_source_id)
   select $1, $2, $3, $4, (case when saved then $5 else 'failed' end)::run_status, case when saved then $6 else $13 end,
-         $7, $8, $9, $10, $14, $15, $16
+         $7, $8, $9, $10, $14, $15, $16, $17, $18
     from judged
   returning id
 )

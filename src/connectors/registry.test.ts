@@ -1,10 +1,10 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { settingsPurpose } from './call.ts'
 import { connect } from './connections.ts'
 import { type ConnectorGround, connectorGround } from './ground.fixture.ts'
 import { installConnector, reviewConnector, uninstallConnector } from './registry.ts'
-import { settingsPurpose } from './run.ts'
 
 let ground: ConnectorGround
 beforeAll(async () => {

@@ -3,43 +3,25 @@
  * read the session through the integration's grant, run the connector in its
  * sandbox, store what came of it.
  */
-import type { Sealer } from '../access/seal.ts'
 import type { Database } from '../database/database.ts'
 import type { LeasedDelivery } from '../delivery/carrier.ts'
-import type { Egress } from '../egress/egress.ts'
-import type { Mailer } from '../egress/mail.ts'
-import type { Log } from '../log.ts'
-import { createCapabilities } from './capabilities.ts'
+import { type CallParts, callConnector } from './call.ts'
 import { dryEgress, dryMailer, type Fixture, type Withheld } from './dry-run.ts'
-import { type Environment, environmentSettings } from './environment.ts'
 import { type RunCall, type RunLine, recordRun, stateConflict } from './record.ts'
 import { type Retrieval, retrieveForRun } from './retrieve.ts'
-import { connectionStore, type ObjectStore, sessionFiles } from './run-files.ts'
-import type { SandboxPool } from './sandbox/pool.ts'
 import type { RunFailure, RunOutcome } from './sandbox/process.ts'
 import type { RunInput } from './sandbox/protocol.ts'
-import { createScrubber } from './scrub.ts'
 import type { Consumer } from './sdk.ts'
-import { changedState, completeSettings, completeState } from './settings.ts'
+import { changedState, completeState } from './settings.ts'
 import type { Turns } from './turns.ts'
 import { verdictOf } from './verdict.ts'
 
-export interface RunParts {
-  readonly database: Database
-  readonly sealer: Sealer
-  readonly egress: Egress
-  readonly mailer: Mailer
-  readonly log: Log
-  /** The file storage; without it connectors get no files. */
-  readonly objects?: ObjectStore
-  readonly sandboxes: SandboxPool
+/** What runs for deliveries need beyond a call. */
+export interface RunParts extends CallParts {
   readonly turns: Turns
-  /** Source of the connector's bundle, by its hash. */
-  readonly bundles: (connectorId: string, sha256: string) => Promise<string>
   /** Remembers which connections keep state: those take turns. */
   readonly stateful: Map<string, boolean>
   readonly retentionAfterRetrievalDays: number
-  readonly environment: Environment
 }
 
 export interface RunResult {
@@ -52,13 +34,7 @@ export interface RunResult {
   readonly failure: RunFailure | undefined
 }
 
-/** What seals the PASSWORD settings of a connection. */
-export const settingsPurpose = 'connection settings'
-
 export const maxStateBytes = 64 * 1024
-/** Calls that are kept in the run's row. */
-const keptCalls = 200
-
 /** Makes one run. What the connector does wrong is a result; only a defect of ours, or of the database, is thrown. */
 export async function runConnection(
   parts: RunParts,
@@ -235,65 +211,27 @@ async function attempt(
   state: Readonly<Record<string, unknown>>,
   { log, calls, signal, deadline }: AttemptContext,
 ): Promise<Attempt> {
-  const { connection, connector, session } = found
+  const { session } = found
   if (!session) return { outcome: undefined, scrub: unchanged, result: refusal(found) }
-  const secrets: Record<string, string> = connection.sealed_settings
-    ? JSON.parse(parts.sealer.open(connection.sealed_settings, settingsPurpose))
-    : {}
-  const scrub = createScrubber(Object.values(secrets))
-  const bundle = await parts.bundles(connector.id, connector.bundle_sha256)
-  const over = new AbortController()
-  const ids = { connection_id: connection.id, session_id: delivery.session_id, delivery_id: delivery.id }
-  const call = createCapabilities({
-    manifest: connector.manifest,
-    settings: completeSettings(connector.manifest, connection.settings, {}),
-    files: parts.objects && sessionFiles({ pool: parts.database.pool, objects: parts.objects, ...ids }),
-    store: parts.objects && connectionStore(parts.objects, connection.id),
-    egress: parts.egress,
-    mailer: parts.mailer,
-    log: parts.log,
-    deliveryId: delivery.id,
+  const { outcome, scrub } = await callConnector(parts, found, {
+    input: inputOf(delivery, found, session, state),
+    team_id: delivery.team_id,
+    session_id: delivery.session_id,
+    call_id: delivery.id,
+    signal,
     deadline,
-    signal: AbortSignal.any([over.signal, signal]),
-    scrub,
-    note: (each) => {
-      if (calls.length < keptCalls) calls.push(each)
-    },
+    log,
+    calls,
   })
-  try {
-    const outcome = await parts.sandboxes.run({
-      key: `${connection.id} ${connector.bundle_sha256}`,
-      bundle,
-      timeoutMs: Math.max(1, deadline - performance.now()),
-      signal,
-      input: inputOf(
-        delivery,
-        found,
-        session,
-        {
-          ...completeSettings(connector.manifest, connection.settings, secrets),
-          ...environmentSettings(parts.environment, connection.id, delivery.team_id),
-        },
-        state,
-      ),
-      host: {
-        call,
-        log: (level, message) => log.push({ at: new Date().toISOString(), level, message }),
-      },
-    })
-    return { outcome, scrub, result: judged(outcome, scrub) }
-  } finally {
-    over.abort()
-  }
+  return { outcome, scrub, result: judged(outcome, scrub) }
 }
 
 function inputOf(
   delivery: LeasedDelivery,
   { connection }: Retrieval,
   session: NonNullable<Retrieval['session']>,
-  settings: Readonly<Record<string, unknown>>,
   state: Readonly<Record<string, unknown>>,
-): RunInput {
+): Omit<RunInput, 'settings'> {
   const { event } = delivery
   const eventConfig = { ...(event.config as Record<string, never>), ...(session.grant_config as Record<string, never>) }
   const sessionEvent: Parameters<Consumer>[0]['event'] = {
@@ -315,7 +253,6 @@ function inputOf(
     event: sessionEvent,
     trip: session.trip,
     config: { ...eventConfig, ...connection.config },
-    settings,
     state,
     delivery: { id: delivery.id, attempt: delivery.attempt },
   }

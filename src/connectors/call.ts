@@ -1,0 +1,139 @@
+/**
+ * Calls one function of a connector for one of its connections: settings with their secrets, the bundle, the
+ * capabilities, the sandbox. What every kind of run has in common, whatever it is called with and whatever comes of it.
+ */
+import type { Sealer } from '../access/seal.ts'
+import type { Database } from '../database/database.ts'
+import type { Egress } from '../egress/egress.ts'
+import type { Mailer } from '../egress/mail.ts'
+import type { Log } from '../log.ts'
+import { createCapabilities } from './capabilities.ts'
+import { type Environment, environmentSettings } from './environment.ts'
+import type { Manifest } from './manifest.ts'
+import type { RunCall, RunLine } from './record.ts'
+import { connectionStore, type ObjectStore, sessionFiles } from './run-files.ts'
+import type { SandboxPool } from './sandbox/pool.ts'
+import type { RunOutcome } from './sandbox/process.ts'
+import type { RunInput } from './sandbox/protocol.ts'
+import { createScrubber } from './scrub.ts'
+import { completeSettings } from './settings.ts'
+
+/** What a process that runs connectors has. */
+export interface CallParts {
+  readonly database: Database
+  readonly sealer: Sealer
+  readonly egress: Egress
+  readonly mailer: Mailer
+  readonly log: Log
+  /** The file storage; without it connectors get no files. */
+  readonly objects?: ObjectStore
+  readonly sandboxes: SandboxPool
+  /** Source of the connector's bundle, by its hash. */
+  readonly bundles: (connectorId: string, sha256: string) => Promise<string>
+  readonly environment: Environment
+}
+
+/** Of a connection and its connector, what a call needs. Columns in the database's words. */
+export interface Callee {
+  readonly connection: {
+    readonly id: string
+    readonly settings: Readonly<Record<string, unknown>>
+    readonly sealed_settings: Buffer | null
+  }
+  readonly connector: {
+    readonly id: string
+    readonly manifest: Manifest
+    readonly bundle_sha256: string
+  }
+}
+
+export interface ConnectorCall {
+  /** Name of the exported function. @default 'consume' */
+  readonly method?: string
+  /** What it is called with, before the context. */
+  readonly parameters?: readonly unknown[]
+  /** The context beside `settings` and the capabilities. */
+  readonly input: Omit<RunInput, 'settings'>
+  /** Whose data it is: the guide's account. */
+  readonly team_id: string | null
+  /** The session whose files it may open; without it there are none. */
+  readonly session_id?: string
+  /** Stays the same when the call is repeated: mails carry it. */
+  readonly call_id: string
+  readonly signal: AbortSignal
+  /** By `performance.now()`. */
+  readonly deadline: number
+  /** Filled while it runs. */
+  readonly log: RunLine[]
+  readonly calls: RunCall[]
+}
+
+export interface CallResult {
+  readonly outcome: RunOutcome
+  /** Takes the connection's secrets out of a text. */
+  readonly scrub: (text: string) => string
+}
+
+/** What seals the PASSWORD settings of a connection. */
+export const settingsPurpose = 'connection settings'
+
+/** Calls of the host that are kept in the run's row. */
+const keptCalls = 200
+
+/** Never throws for what a connector does. Lines of `log` are as the connector wrote them: scrub them before they are kept. */
+export async function callConnector(
+  parts: CallParts,
+  { connection, connector }: Callee,
+  { method, parameters, input, team_id, session_id, call_id, signal, deadline, log, calls }: ConnectorCall,
+): Promise<CallResult> {
+  const secrets: Record<string, string> = connection.sealed_settings
+    ? JSON.parse(parts.sealer.open(connection.sealed_settings, settingsPurpose))
+    : {}
+  const scrub = createScrubber(Object.values(secrets))
+  const bundle = await parts.bundles(connector.id, connector.bundle_sha256)
+  const over = new AbortController()
+  const { pool } = parts.database
+  const call = createCapabilities({
+    manifest: connector.manifest,
+    settings: completeSettings(connector.manifest, connection.settings, {}),
+    files:
+      parts.objects && session_id
+        ? sessionFiles({ pool, objects: parts.objects, connection_id: connection.id, session_id, delivery_id: call_id })
+        : undefined,
+    store: parts.objects && connectionStore(parts.objects, connection.id),
+    egress: parts.egress,
+    mailer: parts.mailer,
+    log: parts.log,
+    deliveryId: call_id,
+    deadline,
+    signal: AbortSignal.any([over.signal, signal]),
+    scrub,
+    note: (each) => {
+      if (calls.length < keptCalls) calls.push(each)
+    },
+  })
+  try {
+    const outcome = await parts.sandboxes.run({
+      key: `${connection.id} ${connector.bundle_sha256}`,
+      bundle,
+      ...(method === undefined ? {} : { method }),
+      ...(parameters === undefined ? {} : { parameters }),
+      timeoutMs: Math.max(1, deadline - performance.now()),
+      signal,
+      input: {
+        ...input,
+        settings: {
+          ...completeSettings(connector.manifest, connection.settings, secrets),
+          ...environmentSettings(parts.environment, connection.id, team_id),
+        },
+      },
+      host: {
+        call,
+        log: (level, message) => log.push({ at: new Date().toISOString(), level, message }),
+      },
+    })
+    return { outcome, scrub }
+  } finally {
+    over.abort()
+  }
+}
