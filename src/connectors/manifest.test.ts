@@ -90,7 +90,7 @@ describe('a fault is named with its key and what to do', () => {
     [
       'a capability is unknown',
       { ...smallest, permissions: ['ftp'] },
-      'connector.json: "permissions.0" does not fit. Write a list of {"socket": "host" or "host:port"}, {"setting": "key"} and capability names (mail, files, store).',
+      'connector.json: "permissions.0" does not fit. Write a list of {"socket": "host" or "host:port"}, {"setting": "key"} and capability names (mail, files, store, mailbox, sftp).',
     ],
     [
       'a permission has another key',
@@ -185,7 +185,7 @@ describe('a fault is named with its key and what to do', () => {
         'funnel-extension.json: "Version" is missing. Write a semantic version such as "1.0.0".',
         'funnel-extension.json: "Description" is missing. Write what it does, in one or two sentences.',
         'funnel-extension.json: "PrivacyPolicyURL" is missing. Write the web address of the privacy policy, with https:// or http://.',
-        'funnel-extension.json: "Permissions" does not fit. Write a list of {"socket": "host" or "host:port"}, {"setting": "key"} and capability names (mail, files, store).',
+        'funnel-extension.json: "Permissions" does not fit. Write a list of {"socket": "host" or "host:port"}, {"setting": "key"} and capability names (mail, files, store, mailbox, sftp).',
       ].join('\n'),
     )
   })

@@ -13,7 +13,7 @@ import { hostIn, isSocket } from './hosts.ts'
 export const settingTypes = ['STRING', 'LONG_STRING', 'PASSWORD', 'DATE', 'INT', 'BOOLEAN', 'INTERNAL'] as const
 export const connectorKinds = ['consumer', 'producer', 'two-phase-producer', 'modifier', 'webhook'] as const
 /** What a connector may ask of the host beside `request`, by name. */
-export const capabilityNames = ['mail', 'files', 'store'] as const
+export const capabilityNames = ['mail', 'files', 'store', 'mailbox', 'sftp'] as const
 
 export type SettingType = (typeof settingTypes)[number]
 export type ConnectorKind = (typeof connectorKinds)[number]

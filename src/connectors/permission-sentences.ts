@@ -6,6 +6,8 @@ const capabilities: Readonly<Record<CapabilityName, string>> = {
   mail: 'Sends mail',
   files: "Reads the session's files",
   store: 'Keeps files of its own',
+  mailbox: 'Reads and files mail in mailboxes that it has the password of',
+  sftp: 'Reads and writes files over SFTP',
 }
 
 /** @returns one sentence a permission, such as `Calls api.example.org`, or `Calls the host that the setting "Address" names`. */

@@ -180,7 +180,7 @@ export interface Request {
 
 type Place = string | { readonly url: string }
 
-/** Thrown by `request`, `mail`, `files` and `store`. */
+/** Thrown by `request`, `mail`, `files`, `store`, `mailbox` and `sftp`. */
 export interface CapabilityError extends Error {
   /**
    * `BLOCKED` (not permitted), `TIMEOUT`, `UNREACHABLE`, `NOT_FOUND`, `TOO_LARGE`, `LIMIT`, `INVALID` (the
@@ -250,6 +250,132 @@ export interface Store {
   remove(name: string): Promise<void>
 }
 
+/** A folder of an IMAP server. The server must speak TLS from the first byte; its certificate is checked for `host`. */
+export interface MailAccount {
+  /** `imap.example.org` or `imap.example.org:993`, which the manifest's permissions name, or a setting that they name. */
+  readonly host: string
+  /** @default 993 */
+  readonly port?: number
+  readonly user: string
+  /** From a PASSWORD setting. */
+  readonly password: string
+  /** As the server spells it, such as `INBOX/Bookings`. @default 'INBOX' */
+  readonly folder?: string
+}
+
+/** What a mail must be to be listed; all of it. */
+export interface MailQuery {
+  /** Only those that nobody has read. */
+  readonly unseen?: boolean
+  /** Only those without this keyword, which {@link Mailbox.mark} set. */
+  readonly without?: string
+  /** Only those that arrived on this day or later: `2026-01-31`, or a whole ISO time, of which the day counts. */
+  readonly since?: string
+  /** Only those with a uid above this one. */
+  readonly after?: number
+  /** At most 500. @default 100 */
+  readonly limit?: number
+}
+
+export interface MailHeader {
+  /** Names the mail in its folder for as long as the folder's `uidValidity` stays. */
+  readonly uid: number
+  /** Changes when the server counts anew; then uids that were kept mean nothing. */
+  readonly uidValidity: string
+  /** With its angle brackets; empty for a mail without. The sender chose it, so two mails may have the same. */
+  readonly messageId: string
+  readonly subject: string
+  /** Bare address of the sender, as the mail claims it; empty without. */
+  readonly from: string
+  /** ISO 8601: when the server received it. */
+  readonly date: string
+  /** In bytes, of the raw message. */
+  readonly size: number
+  readonly seen: boolean
+  /** Flags and keywords, as the server has them. */
+  readonly flags: readonly string[]
+}
+
+/**
+ * One folder of a mailbox. Reading it changes nothing on the server: a mail stays unread until it is marked. The host
+ * keeps the connection open until the run ends.
+ *
+ * @example Each mail once, whatever becomes of a run:
+ * const inbox = mailbox({ host: settings.imap_host, user: settings.user, password: settings.password })
+ * for (const { uid } of await inbox.list({ without: 'SluiceDone', limit: 20 })) {
+ *   const email = await PostalMime.parse(await inbox.fetch(uid)) // npm postal-mime runs in the sandbox
+ *   await take(email)
+ *   await inbox.mark(uid, 'SluiceDone')
+ * }
+ */
+export interface Mailbox {
+  /** Oldest first, by uid. */
+  list(query?: MailQuery): Promise<readonly MailHeader[]>
+  /**
+   * The raw message (RFC 5322).
+   * @throws CapabilityError `NOT_FOUND`; `TOO_LARGE` above 5 MiB, `size` tells before.
+   */
+  fetch(uid: number): Promise<Uint8Array>
+  /**
+   * Sets a flag: `seen`, `flagged`, `answered`, or a keyword of your own (letters, digits and `_-`), such as `SluiceDone`.
+   * @throws CapabilityError `INVALID` where the server keeps no keywords; then move the mail.
+   */
+  mark(uid: number, flag: string): Promise<void>
+  /** To another folder of the account, which must be there. @throws CapabilityError `NOT_FOUND` */
+  move(uid: number, folder: string): Promise<void>
+}
+
+/** An SFTP server. Give `password` or `privateKey`. */
+export interface SftpAccount {
+  /** `files.example.org` or `files.example.org:2022`, which the manifest's permissions name, or a setting that they name. */
+  readonly host: string
+  /** @default 22 */
+  readonly port?: number
+  readonly user: string
+  /** From a PASSWORD setting. */
+  readonly password?: string
+  /** In OpenSSH's or PEM form, from a PASSWORD setting. */
+  readonly privateKey?: string
+  readonly passphrase?: string
+  /**
+   * The fingerprint of the server's key, from a setting: `SHA256:…` as `ssh-keygen -lf` prints it; several are separated
+   * by blanks. Without it nothing is sent, and the error tells the one that the server showed.
+   */
+  readonly hostKey?: string
+}
+
+export interface SftpEntry {
+  readonly name: string
+  readonly type: 'file' | 'folder' | 'other'
+  /** In bytes. */
+  readonly size: number
+  /** ISO 8601. */
+  readonly modified: string
+}
+
+/**
+ * Files on a server, over SSH. Paths are the server's, absolute or relative to the account's own folder.
+ *
+ * @example
+ * const office = sftp({ host: settings.sftp_host, user: settings.user, password: settings.password, hostKey: settings.host_key })
+ * await office.put(`in/${event.id}.json`, JSON.stringify(session))
+ */
+export interface Sftp {
+  /**
+   * Writes a file, or replaces it. It is written under a hidden name beside it and renamed once it is whole, so nobody
+   * reads half of it. 5 MiB at most. @throws CapabilityError `NOT_FOUND` when the folder is not there.
+   */
+  put(path: string, content: string | Uint8Array): Promise<void>
+  /** Without `.` and `..`, by name; at most 5,000. @default '.' */
+  list(path?: string): Promise<readonly SftpEntry[]>
+  /** 5 MiB at most. @throws CapabilityError `NOT_FOUND`, `TOO_LARGE` */
+  get(path: string): Promise<Uint8Array>
+  /** Replaces what is there. */
+  rename(from: string, to: string): Promise<void>
+  /** A file. One that is not there is no error. */
+  remove(path: string): Promise<void>
+}
+
 /**
  * Lines of the run's own log, which the people of the connection's team read; at most 1,000 of them. `console` writes
  * there too. Secrets of the settings are taken out. Do not log personal data.
@@ -295,11 +421,15 @@ export interface ConsumerContext<Types extends ConnectorTypes = ConnectorTypes> 
   readonly mail: Mail
   readonly files: SessionFiles
   readonly store: Store
+  /** IMAP, to read mail. Needs `"mailbox"` in the manifest's permissions, and the host. */
+  readonly mailbox: (account: MailAccount) => Mailbox
+  /** Files on a server. Needs `"sftp"` in the manifest's permissions, and the host. */
+  readonly sftp: (account: SftpAccount) => Sftp
   readonly log: RunLog
 }
 
 /** What functions have that are called without a session. */
-export type Capabilities = Pick<ConsumerContext, 'request' | 'log'>
+export type Capabilities = Pick<ConsumerContext, 'request' | 'mailbox' | 'sftp' | 'log'>
 
 /** Hands one session to a third party. */
 export type Consumer<Types extends ConnectorTypes = ConnectorTypes> = (

@@ -374,6 +374,8 @@ function capabilities(run: number): object {
     files: freeze(sessionFiles(run)),
     store: freeze(ownFiles(run)),
     mail: freeze({ send: (message: unknown) => ask(run, 'mail', message) }),
+    mailbox: (account: unknown) => freeze(mailFolder(run, account)),
+    sftp: (account: unknown) => freeze(remoteFiles(run, account)),
     log: freeze({ debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') }),
   }
 }
@@ -415,6 +417,10 @@ function bodyOf(body: unknown, bodyType: unknown): unknown {
 
 interface Chunk {
   readonly base64: string | null
+}
+
+interface Encoded {
+  readonly base64: string
 }
 
 function sessionFiles(run: number): object {
@@ -470,6 +476,29 @@ function ownFiles(run: number): object {
     put: (name: unknown, content: unknown) =>
       ask(run, 'store.put', { name, base64: base64(isBytes(content) ? content : encode(encoder, text(content))) }),
     remove: (name: unknown) => ask(run, 'store.remove', { name }),
+  }
+}
+
+/** Every call says anew which account it means; the host keeps the connection open. */
+function mailFolder(run: number, account: unknown): object {
+  return {
+    list: (query: unknown) => ask(run, 'mailbox.list', { account, query: query === undefined ? {} : query }),
+    fetch: async (uid: unknown) => fromBase64(((await ask(run, 'mailbox.fetch', { account, uid })) as Encoded).base64),
+    mark: async (uid: unknown, flag: unknown) => void (await ask(run, 'mailbox.mark', { account, uid, flag })),
+    move: async (uid: unknown, folder: unknown) => void (await ask(run, 'mailbox.move', { account, uid, folder })),
+  }
+}
+
+function remoteFiles(run: number, account: unknown): object {
+  return {
+    put: async (path: unknown, content: unknown) => {
+      const encoded = base64(isBytes(content) ? content : encode(encoder, text(content)))
+      await ask(run, 'sftp.put', { account, path, base64: encoded })
+    },
+    list: (path: unknown) => ask(run, 'sftp.list', { account, path: path === undefined ? '.' : path }),
+    get: async (path: unknown) => fromBase64(((await ask(run, 'sftp.get', { account, path })) as Encoded).base64),
+    rename: async (from: unknown, to: unknown) => void (await ask(run, 'sftp.rename', { account, from, to })),
+    remove: async (path: unknown) => void (await ask(run, 'sftp.remove', { account, path })),
   }
 }
 
