@@ -9,6 +9,7 @@ import { publicWebhookKeys } from '../webhooks/signing-keys.ts'
 import type { AccessParts } from './access-parts.ts'
 import { auditRoute } from './audit-export.ts'
 import { auditRefusal, auditTokenRefusal } from './audit-refusals.ts'
+import { createConsoleFace } from './console-files.ts'
 import { createDocsFace } from './docs-page.ts'
 import { createGraphQLHttp, type GraphQLHttpOptions } from './graphql-http.ts'
 import { createOAuth } from './oauth.ts'
@@ -39,6 +40,7 @@ export function createRoutes(options: RoutesOptions): Route {
   const graphql = createGraphQLHttp(options)
   const rest = createRest(options)
   const docs = createDocsFace(config.PUBLIC_URL)
+  const webConsole = createConsoleFace(config.PUBLIC_URL)
   const secure = createSecurityHeaders(config.PUBLIC_URL)
   const oauth = createOAuth({ ...access, database, issuer: config.PUBLIC_URL, committed })
 
@@ -56,7 +58,7 @@ export function createRoutes(options: RoutesOptions): Route {
       auditTokenRefusal(audit, request, response, caller)
     } else if (path.startsWith('/v1/')) {
       await rest(request, response, caller)
-    } else if (await docs(request, response, path)) {
+    } else if ((await webConsole(request, response, path)) || (await docs(request, response, path))) {
       return
     } else if (path === '/.well-known/webhook-keys.json') {
       replyJson(response, 200, await publicWebhookKeys(database.pool), { 'cache-control': 'public, max-age=300' })
@@ -66,9 +68,12 @@ export function createRoutes(options: RoutesOptions): Route {
       await database.pool.query('select 1')
       replyJson(response, 200, { status: 'ok' })
     } else if (path === '/') {
-      response.writeHead(302, { location: '/graphql' }).end()
+      // A browser asks for HTML by name; whoever takes anything is a program.
+      const isBrowser = /\btext\/html\b/.test(request.headers.accept ?? '')
+      response.appendHeader('vary', 'accept')
+      response.writeHead(302, { location: isBrowser ? '/console' : '/graphql' }).end()
     } else {
-      const message = `There is nothing at ${path}. GraphQL is at /graphql, REST at /v1, its documentation at /docs.`
+      const message = `There is nothing at ${path}. The console is at /console, GraphQL at /graphql, REST at /v1, its documentation at /docs.`
       replyJson(response, 404, { errors: [{ message, extensions: { code: 'NOT_FOUND' } }] })
     }
   }
