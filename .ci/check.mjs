@@ -25,6 +25,8 @@ const checks = {
       env: { REDOCLY_TELEMETRY: 'off', REDOCLY_SUPPRESS_UPDATE_NOTICE: 'true' },
     }),
   types: () => run('tsc', ['--pretty', 'false'], { hint: 'tsc found type errors.' }),
+  'types of the console': () =>
+    run('tsc', ['--pretty', 'false', '-p', 'src/console'], { hint: 'tsc found type errors in src/console.' }),
   'import directions': async () => {
     const problems = checkImportDirections(path.join(root, 'src'))
     if (problems.length > 0) throw new Error(`${problems.join('\n')}\nThe layers are in .ci/import-directions.mjs.`)
