@@ -345,14 +345,14 @@ function describeHistory({ deliveries, audit_entries }: History): string {
   ].join('\n')
 }
 
-function closing({ graphql }: DemoFile, id: string): string {
+function closing({ console: page, graphql }: DemoFile, id: string): string {
   return [
     '',
     styleText(
       'bold',
       'That is what Sluice is for: the data reached exactly whom an editor chose, in each of the three ways.',
     ),
-    `  Session ${id}`,
+    `  The session in the console: ${page}/sessions/${id}`,
     `  Try it yourself: open ${graphql} in a browser, or follow the tour in README.md.`,
     '  Your own data: npm run demo -- --session FILE',
     '',

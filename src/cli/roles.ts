@@ -5,6 +5,7 @@ import { type Config, readConfig } from '../config.ts'
 import { type Database, openDatabase } from '../database/database.ts'
 import { createFileStore, type FileStore } from '../files/store.ts'
 import { createLog, type Log } from '../log.ts'
+import { buildConsole } from './console.ts'
 import { migrateDatabase } from './migrate.ts'
 import { stopRequest } from './stop-request.ts'
 
@@ -21,7 +22,20 @@ export interface Parts {
 
 /** Serves until it is asked to stop. */
 export function runGateway(env: Env): Promise<void> {
-  return runRole('gateway', env, async (parts) => (await import('../gateway/gateway.ts')).startGateway(parts))
+  return runRole('gateway', env, async (parts) => {
+    const { startGateway } = await import('../gateway/gateway.ts')
+    const gateway = await startGateway(parts)
+    // `sluice start`, to which a gateway reports, has seen to it before.
+    if (process.send) return gateway
+    const webConsole = buildConsole((line) => parts.log.info(line))
+    return {
+      url: gateway.url,
+      async close() {
+        webConsole.stop()
+        await gateway.close()
+      },
+    }
+  })
 }
 
 /** Works until it is asked to stop. */

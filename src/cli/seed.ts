@@ -24,6 +24,8 @@ export const demoReceiverPort = 4010
 
 /** What `demo.json` holds (mode 0600). */
 export interface DemoFile {
+  /** The page to look at; `editor` and `admin` below sign in there. */
+  readonly console: string
   readonly graphql: string
   readonly ws: string
   /** The REST face: its list of sessions is at `sessions` below. */
@@ -69,6 +71,7 @@ export async function seedDemo(options: SeedOptions): Promise<void> {
   const base = config.PUBLIC_URL
   const demo: DemoFile = {
     ...made,
+    console: `${base}/console`,
     graphql: `${base}/graphql`,
     ws: `${base.replace(/^http/, 'ws')}/graphql`,
     rest: `${base}/v1`,
@@ -80,7 +83,7 @@ export async function seedDemo(options: SeedOptions): Promise<void> {
   await rename(`${file}.new`, file)
 }
 
-type Made = Omit<DemoFile, 'graphql' | 'ws' | 'rest' | 'openapi' | 'docs' | 'token'>
+type Made = Omit<DemoFile, 'console' | 'graphql' | 'ws' | 'rest' | 'openapi' | 'docs' | 'token'>
 
 async function makeDemo({ database, sealer, config }: SeedOptions): Promise<Made> {
   const { prisma } = database

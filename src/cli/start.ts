@@ -4,6 +4,8 @@
  *
  * home and ports → embedded parts → migration → gateway and worker, and meanwhile the demo's data.
  *
+ * If the console has to be built, that runs beside all of these.
+ *
  * Gateway and worker are processes of their own, as in a real deployment. They
  * end with this process whatever happens to it, and so does Postgres.
  */
@@ -17,6 +19,7 @@ import { readConfig } from '../config.ts'
 import { openDatabase } from '../database/database.ts'
 import type { SluiceError } from '../errors.ts'
 import { createLog, type Log } from '../log.ts'
+import { buildConsole } from './console.ts'
 import {
   type EmbeddedParts,
   type Env,
@@ -31,6 +34,7 @@ import { humanLine } from './log-lines.ts'
 import { migrateDatabase } from './migrate.ts'
 import { requireFreePorts } from './ports.ts'
 import { version } from './program.ts'
+import type { DemoFile } from './seed.ts'
 import { readSettings } from './settings.ts'
 import { stopRequest } from './stop-request.ts'
 
@@ -49,7 +53,9 @@ export async function start(env: Env): Promise<void> {
 
   let parts: EmbeddedParts | undefined
   const roles: KeptProcess[] = []
+  const webConsole = buildConsole((line) => console.log(line))
   const stopAll = async () => {
+    webConsole.stop()
     await Promise.all(roles.map((role) => role.stop()))
     await parts?.stop()
     await release()
@@ -68,7 +74,8 @@ export async function start(env: Env): Promise<void> {
     const rolesReady = Promise.all(roles.map((role) => role.ready))
     const [[gateway]] = await unlessStopped(Promise.all([rolesReady, seed({ env: parts.env, home, log })]))
     flushCompileCache()
-    await announce({ parts, home, gatewayUrl: gateway?.url })
+    const hasConsole = await unlessStopped(webConsole.done)
+    await announce({ parts, home, gatewayUrl: gateway?.url, hasConsole })
     await unlessStopped(new Promise(() => undefined))
   } catch (error) {
     if (error !== stopped) throw error
@@ -141,19 +148,28 @@ function forceOnSecondSignal(roles: readonly KeptProcess[]): void {
   process.on('SIGINT', force).on('SIGTERM', force)
 }
 
+/** The password is shown to a person at a terminal, and written to no log. */
+function signInHint({ email, password }: DemoFile['editor'], home: Home): string {
+  const where = process.stdout.isTTY ? `password ${password}` : `its password is in ${forPeople(home.demo)}`
+  return `sign in as ${email}, ${where}`
+}
+
 async function announce(options: {
   readonly parts: EmbeddedParts
   readonly home: Home
   readonly gatewayUrl: string | undefined
+  readonly hasConsole: boolean
 }): Promise<void> {
-  const { parts, home, gatewayUrl = '' } = options
-  const demo = existsSync(home.demo) ? (JSON.parse(await readFile(home.demo, 'utf8')) as Record<string, unknown>) : {}
+  const { parts, home, gatewayUrl = '', hasConsole } = options
+  const demo = existsSync(home.demo) ? (JSON.parse(await readFile(home.demo, 'utf8')) as Partial<DemoFile>) : {}
+  const consoleUrl = demo.console ?? `${gatewayUrl}/console`
   const facts: (readonly [string, unknown])[] = [
+    ['Console', hasConsole ? consoleUrl : `${consoleUrl} (not built; the reason is above)`],
+    ['', hasConsole && demo.editor ? signInHint(demo.editor, home) : undefined],
     ['GraphQL', demo.graphql ?? `${gatewayUrl}/graphql`],
     ['WebSocket', demo.ws ?? `${gatewayUrl.replace(/^http/, 'ws')}/graphql`],
     ['REST', demo.rest ?? `${gatewayUrl}/v1`],
     ['REST docs', demo.docs ?? `${gatewayUrl}/docs`],
-    ['Console', demo.console],
     ...parts.facts,
     ['Logs', forPeople(home.logs)],
     ['Credentials', existsSync(home.demo) ? `${forPeople(home.demo)} (of the demo; only you can read it)` : undefined],

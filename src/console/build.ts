@@ -7,7 +7,7 @@
  */
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
-import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { promisify } from 'node:util'
@@ -22,8 +22,9 @@ const lock = path.join(dist, 'console.lock')
 /** Names the sources that a build was made from; its name begins with a dot, so it is not served. */
 const stampIn = (folder: string) => path.join(folder, '.sources')
 
-/** A build takes some seconds. After this long, another process that says it builds has been killed. */
-const patienceMs = 120_000
+/** Who builds touches the lock this often; one that was not touched for so long is of a process that was killed. */
+const touchMs = 2_000
+const staleMs = 30_000
 
 export interface BuildOptions {
   /** Build although nothing has changed. @default false */
@@ -42,6 +43,7 @@ export async function buildConsole({ force = false, tell = () => undefined }: Bu
   if (!force && isBuilt(wanted)) return
   await mkdir(dist, { recursive: true })
   await takeLock()
+  const touching = setInterval(() => utimes(lock, new Date(), new Date()).catch(() => undefined), touchMs)
   try {
     if (!force && isBuilt(wanted)) return
     const startedAt = performance.now()
@@ -53,6 +55,7 @@ export async function buildConsole({ force = false, tell = () => undefined }: Bu
     await publish()
     tell(`Built the console in ${((performance.now() - startedAt) / 1000).toFixed(1)} s.`)
   } finally {
+    clearInterval(touching)
     await rm(fresh, { recursive: true, force: true })
     await rm(lock, { force: true })
   }
@@ -77,25 +80,29 @@ async function digestOfSources(): Promise<string> {
 }
 
 async function takeLock(): Promise<void> {
-  const giveUpAt = Date.now() + patienceMs
   for (;;) {
     try {
       return await writeFile(lock, `${process.pid}`, { flag: 'wx' })
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
     }
-    if (!isAlive(Number(readOr(lock))) || Date.now() > giveUpAt) await rm(lock, { force: true })
+    const touchedAt = await stat(lock).then(
+      ({ mtimeMs }) => mtimeMs,
+      () => Date.now(),
+    )
+    if (isGone(Number(readOr(lock))) || Date.now() - touchedAt > staleMs) await rm(lock, { force: true })
     else await pause(100)
   }
 }
 
-function isAlive(pid: number): boolean {
+/** A process of the same number may be another one by now, in a container above all; hence also the touching. */
+function isGone(pid: number): boolean {
   if (!(pid > 0)) return false
   try {
-    return process.kill(pid, 0)
+    process.kill(pid, 0)
+    return false
   } catch (error) {
-    // It runs, and belongs to somebody else.
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
+    return (error as NodeJS.ErrnoException).code === 'ESRCH'
   }
 }
 
