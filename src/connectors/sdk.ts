@@ -36,6 +36,7 @@
  *   },
  * })
  */
+import type { Booking } from '../travel/model.ts'
 
 /**
  * `"success"`, `"failed"`, or any other text: a failure, told in your words to
@@ -85,12 +86,68 @@ export interface SessionEvent {
   readonly submittedAt: string
 }
 
-/** The trip that a booking belongs to. */
+/**
+ * The trip that a booking belongs to, with all of its bookings that this
+ * integration may have; the one at hand is among them.
+ */
 export interface Trip {
   readonly id: string
   readonly reference: string
   readonly title: string | null
+  /** At most those of 50 sessions: the one at hand first, then those where this connector has extension data. */
+  readonly bookings: readonly Booking[]
+  /** Whose bookings they are, in the same order; a session whose data is a trip has several. */
+  readonly sessions: readonly TripSession[]
+  /** How many further sessions of the trip there are that it may have. */
+  readonly omitted: number
 }
+
+export interface TripSession {
+  readonly id: string
+  readonly revision: number
+  /** ISO 8601, UTC. */
+  readonly submittedAt: string
+  /** How many of `bookings` are of it. */
+  readonly bookings: number
+}
+
+/**
+ * What connectors keep with a session: a part for each, under its
+ * `implementation`. Every connector sees all of it, so keep nothing secret
+ * there. A connector may change its own part and the shared one
+ * ({@link sharedPart}), whose keys are merged with what others wrote meanwhile;
+ * a change of another's part is refused. At most 64 KiB a part. Null or absent
+ * parts are nobody's mistake: look before you read.
+ *
+ * In a booking it is also `extensionData` of the booking itself; the two are one object.
+ */
+export interface ExtensionData {
+  // biome-ignore lint/suspicious/noExplicitAny: each connector has a shape of its own.
+  [implementation: string]: any
+}
+
+/** Key of the part of `extensionData` that every connector may change. The guide's longer name is another such part. */
+export const sharedPart = '_shared_'
+
+/** One entry of the list `ui` in a connector's part of `extensionData`: shown beside the session. */
+export type { Annotation, UiNode } from '../travel/annotations.ts'
+/** What travel data is made of; see docs/travel.md. */
+export type {
+  Booking,
+  Location,
+  PriceItem,
+  SegmentedLeg,
+  SingleSegment,
+  TransportDocument,
+  TransportSegment,
+  Traveler,
+  TravelService,
+  Trip as TripDocument,
+} from '../travel/model.ts'
+/** Legs of segments. */
+export { routing, splitSegments } from '../travel/segment-splitter.ts'
+/** Moves fees that belong to tickets there, in equal shares. */
+export { assignTicketFees, misplacedTicketFees } from '../travel/ticket-fees.ts'
 
 export interface Response<Body = unknown> {
   readonly statusCode: number
@@ -400,7 +457,10 @@ type Of<Types, Key extends keyof ConnectorTypes, Default> = Types extends Record
 export interface ConsumerContext<Types extends ConnectorTypes = ConnectorTypes> {
   readonly session: Of<Types, 'session', SessionData>
   readonly event: SessionEvent
+  /** Null for a session without one. Runs of one connection for one trip take turns. */
   readonly trip: Trip | null
+  /** Changes of its own part are kept with the run; a run that throws keeps none. */
+  readonly extensionData: ExtensionData
   /** The connection's own config over that of the event. */
   readonly config: Of<Types, 'config', Readonly<Record<string, Json>>>
   /** Values of the manifest's settings, PASSWORD ones included, defaults filled in. */
@@ -431,16 +491,168 @@ export interface ConsumerContext<Types extends ConnectorTypes = ConnectorTypes> 
 /** What functions have that are called without a session. */
 export type Capabilities = Pick<ConsumerContext, 'request' | 'mailbox' | 'sftp' | 'log'>
 
+/** What every function of a connection has that makes or changes sessions. */
+export type CallContext<Types extends ConnectorTypes = ConnectorTypes> = Pick<
+  ConsumerContext<Types>,
+  'settings' | 'state' | 'config' | 'delivery' | 'request' | 'mail' | 'store' | 'mailbox' | 'sftp' | 'log'
+>
+
+/** What a modifier has beside the session. */
+export type ModifierContext<Types extends ConnectorTypes = ConnectorTypes> = CallContext<Types> &
+  Pick<ConsumerContext<Types>, 'event' | 'extensionData' | 'files'>
+
+type Maybe<Value> = Value | null | undefined | Promise<Value | null | undefined>
+
 /** Hands one session to a third party. */
 export type Consumer<Types extends ConnectorTypes = ConnectorTypes> = (
   context: ConsumerContext<Types>,
 ) => Status | Result | Promise<Status | Result>
 
-export interface Connector<Types extends ConnectorTypes = ConnectorTypes> {
+/** What a producer fetched. */
+export interface RawSource {
+  /** As it came. Anything but bytes and text is kept as JSON. For a two-phase producer, the id that the payload will have. */
+  readonly source: Uint8Array | string | Json
+  /** The source's own id: what was seen is not taken again. @default the hash of `source`; for a two-phase producer `source` */
+  readonly uniqueSourceId?: string
+}
+
+export interface RawSources {
+  readonly sources: readonly (RawSource | Uint8Array | string)[]
+  /** There are more: call again. */
+  readonly more?: boolean
+}
+
+/** Fetches what there is, and says nothing about what it means. */
+export type Producer<Types extends ConnectorTypes = ConnectorTypes> = (
+  context: CallContext<Types>,
+) =>
+  | readonly (RawSource | Uint8Array | string)[]
+  | RawSources
+  | Promise<readonly (RawSource | Uint8Array | string)[] | RawSources>
+
+/** A session that a connector makes of a raw source. */
+export interface NewSession {
+  readonly data: object
+  /** @default 'application' */
+  readonly kind?: 'application' | 'booking'
+  readonly payment_id?: string | null
+  /** Routing of its event. */
+  readonly config?: Readonly<Record<string, Json>>
+  readonly schema_url?: string | null
+  /** A UUID. @default a new one */
+  readonly id?: string
+}
+
+interface Said {
+  /** For people, or the answer to whoever sent the payload. */
+  readonly message?: string
+  /** 0 a success, 999 processed but listed among the failed. @default 0 */
+  readonly returnCode?: number
+}
+
+/** What a raw source became; null, or `discard`, for nothing. */
+export interface Conversion extends Said {
+  /** Its `extensionData` becomes that of the session: your own part and the shared one. */
+  readonly booking?: Booking | null
+  readonly session?: NewSession | null
+  readonly discard?: boolean
+  /** Names the session across raw sources: one of a key that is known is a revision of its session. */
+  readonly key?: string
+  /** Kept in place of the raw source, such as one without card numbers. */
+  readonly updatedRawSource?: Uint8Array | string
+}
+
+/** Makes a session of one raw source. Throwing keeps the source as failed, to be converted again on request. */
+export type Converter<Types extends ConnectorTypes = ConnectorTypes> = (
+  source: Uint8Array,
+  context: CallContext<Types>,
+) => Maybe<Conversion>
+
+/** What people see of a raw source before, or without, its conversion. */
+export interface SourceMetadata {
+  /** When the source made it, as it says. `creationDate` is the guide's name. */
+  readonly createdAt?: string | null
+  readonly creationDate?: string | null
+  readonly mimeType?: string | null
+  readonly description?: string | null
+  /** Names, separated by commas. */
+  readonly participants?: string | null
+  /** It is a step on the way and is not converted. */
+  readonly discardAsIntermediate?: boolean
+}
+
+/** A producer: `getRawSources`, then a conversion for each source. */
+export interface ProducerFunctions<Types extends ConnectorTypes = ConnectorTypes> {
+  getRawSources?: Producer<Types>
+  convertRawSource?: Converter<Types>
+  /** The guide's name of `convertRawSource`. */
+  convertRawSourceToTripData?: Converter<Types>
+  extractMetadata?(source: Uint8Array, context: CallContext<Types>): Maybe<SourceMetadata>
+  /** Whether a booking of another source may be changed by this one's, and the other way round. @default true */
+  isModifyAllowedFrom?(sourceDomain: string, context: CallContext<Types>): boolean | Promise<boolean>
+}
+
+/** A webhook: a third party sends payloads, which are converted. */
+export interface WebhookFunctions<Types extends ConnectorTypes = ConnectorTypes> extends ProducerFunctions<Types> {
+  /** Throws to refuse a payload: a wrong signature, another's format. */
+  validatePayload?(source: Uint8Array, headers: Readonly<Record<string, string>>, context: CallContext<Types>): unknown
+  /** Where one address serves all teams: which setting, of which value, names the connection. */
+  getAccountMetadata?(
+    source: Uint8Array,
+    context: Pick<CallContext<Types>, 'log'>,
+  ): Maybe<{ readonly settingItemKey: string; readonly settingItemValue: string }>
+}
+
+/** A two-phase producer: `getRawSources` triggers and yields ids, payloads with these ids come in later. */
+export interface TwoPhaseProducerFunctions<Types extends ConnectorTypes = ConnectorTypes>
+  extends WebhookFunctions<Types> {
+  /** Whether this source is an id whose payload comes later. @default true */
+  isTwoPhased?(source: RawSource, context: CallContext<Types>): boolean | Promise<boolean>
+  /** The id in a payload: the `uniqueSourceId` of a source that waits for it. */
+  getExternalId?(source: Uint8Array, context: CallContext<Types>): string | Promise<string>
+}
+
+/** What a modifier made of a session; null, undefined or an object without `session` and `booking` means: no change. */
+export interface Modification extends Said {
+  /** The whole data, changed. */
+  readonly session?: object | null
+  /** The same, of a booking. */
+  readonly booking?: Booking | null
+}
+
+/**
+ * Changes a session. It is called whenever the session has changed, by its
+ * source or by other modifiers: return nothing when there is nothing to do.
+ */
+export type Modifier<Types extends ConnectorTypes = ConnectorTypes> = (
+  session: Of<Types, 'session', SessionData>,
+  context: ModifierContext<Types>,
+) => Maybe<Modification>
+
+/** Keys of the execution environment, such as `funnel.environment.isproduction`. */
+export type EnvironmentValues = Readonly<Record<string, string | boolean | null>>
+
+/** Called once in each worker and for each connection; never in the way of a run. What they throw is listed, and stops nothing. */
+export interface LifecycleFunctions<Types extends ConnectorTypes = ConnectorTypes> {
+  /** Before the first run. At most 2 s. */
+  onStarting?(environment: EnvironmentValues, context: CallContext<Types>): unknown
+  /** The guide's name of `onStarting`. */
+  onFunnelStarting?(environment: EnvironmentValues, context: CallContext<Types>): unknown
+  /** When the worker stops, or the connection is disabled. At most 2 s. */
+  onStopping?(environment: EnvironmentValues, context: CallContext<Types>): unknown
+  /** The guide's name of `onStopping`. */
+  onFunnelStopping?(environment: EnvironmentValues, context: CallContext<Types>): unknown
+}
+
+export interface Connector<Types extends ConnectorTypes = ConnectorTypes>
+  extends TwoPhaseProducerFunctions<Types>,
+    LifecycleFunctions<Types> {
   /** In place of those of the manifest. */
   readonly settings?: readonly SettingDeclaration[]
-  /** Called once for each delivery, and again when it failed. */
+  /** Of a consumer. Called once for each delivery, and again when it failed. */
   readonly consume?: Consumer<Types>
+  /** Of a modifier. */
+  readonly modify?: Modifier<Types>
   /**
    * Called before settings are saved, after the manifest's own rules were checked. Throw an error whose message tells
    * the person what to change, in their language if you can.
@@ -456,9 +668,6 @@ export interface Connector<Types extends ConnectorTypes = ConnectorTypes> {
   getLabelForKey?(key: string, locale: string): string | undefined
   /** Behind the button "test connection". Throw an error that says what is wrong; a text that it returns is shown as a success. */
   testConnection?(settings: ConsumerContext<Types>['settings'], locale: string, context: Capabilities): unknown
-  /** Any other function, by its name: see the guide for those of other kinds of connector. */
-  // biome-ignore lint/suspicious/noExplicitAny: each kind has functions of its own shape.
-  readonly [name: string]: any
 }
 
 /** A setting, with the keys that it has in a manifest. Declare settings here or in `connector.json`, not in both. */
