@@ -15,7 +15,14 @@ export const changesChannel = 'sluice_changes'
 /** A gateway asks a worker for something. */
 export const tasksChannel = 'sluice_tasks'
 
-type Channel = typeof deliveriesChannel | typeof changesChannel | typeof tasksChannel
+/** A connection is to run, or a raw source to be converted. */
+export const productionChannel = 'sluice_production'
+
+type Channel =
+  | typeof deliveriesChannel
+  | typeof changesChannel
+  | typeof tasksChannel
+  | typeof productionChannel
 
 export interface Notifier {
   /** Call it right after a commit; it returns at once. */
