@@ -81,7 +81,10 @@ const schemaColumns = ['name', 'version', 'document']
 /** What editors set of webhooks and connections. */
 const targetColumns = ['events', 'ordered', 'rate_per_second', 'enabled', 'concurrency', 'timeout_ms']
 const webhookColumns = ['name', 'url', 'config', 'pattern', 'headers', 'signatures', ...targetColumns]
-const connectionColumns = ['name', 'config', 'pattern', ...targetColumns]
+const connectionColumns = [
+  ...['name', 'config', 'pattern', 'flow_id', 'schedule', 'time_zone', 'run_order'],
+  ...targetColumns,
+]
 
 /** Deleting what sessions belong to would delete them, and leave their files and raw sources without an owner. */
 const withoutSessions = { _not: { sessions: {} } }

@@ -5,11 +5,12 @@ import type { Prisma } from '../database/generated/prisma/client.ts'
 import { SluiceError } from '../errors.ts'
 import { defaultEvents } from '../tables/event-shape.ts'
 import { settingsPurpose } from './call.ts'
-import { checkConnectionRow } from './connection-rules.ts'
+import { checkConnectionRow, checkPlan } from './connection-rules.ts'
 import { allowedHosts, hostIn, type ReachRules, refusalOf, settingsThatNameHosts } from './hosts.ts'
 import type { Manifest } from './manifest.ts'
 import { differenceOf, type UpgradeDifference } from './permission-sentences.ts'
 import { type ConnectorStatus, requireUuid, stoppedByReview } from './registry.ts'
+import { nextRun } from './schedule.ts'
 import { checkSettings, completeSettings, named } from './settings.ts'
 
 /** Settings that our own rules allow, for the connector to say what it thinks of them. */
@@ -51,6 +52,14 @@ export interface ConnectInput {
   readonly concurrency?: number | null
   readonly timeout_ms?: number | null
   readonly enabled?: boolean | null
+  /** The flow whose sessions a producer makes. */
+  readonly flow_id?: string | null
+  /** Cron expression; without it a producer runs on demand. */
+  readonly schedule?: string | null
+  /** IANA name, for the schedule. @default 'UTC' */
+  readonly time_zone?: string | null
+  /** Modifiers of a session run in this order. @default 0 */
+  readonly run_order?: number | null
   /** In which messages of the connector are wanted. @default 'en' */
   readonly locale?: string | null
 }
@@ -59,7 +68,7 @@ export interface ConnectInput {
  * Connects an integration to an approved connector.
  *
  * @returns the connection's id.
- * @throws SluiceError VALIDATION_FAILED, NOT_FOUND, CONFLICT (not approved, or not a consumer).
+ * @throws SluiceError VALIDATION_FAILED, NOT_FOUND, CONFLICT (not approved).
  */
 export async function connect(parts: ConnectionParts, input: ConnectInput): Promise<{ readonly id: string }> {
   const { database, sealer } = parts
@@ -72,6 +81,9 @@ export async function connect(parts: ConnectionParts, input: ConnectInput): Prom
     rate_per_second: input.rate_per_second ?? null,
     concurrency: input.concurrency ?? 1,
     timeout_ms: input.timeout_ms ?? 60_000,
+    schedule: input.schedule ?? null,
+    time_zone: input.time_zone ?? 'UTC',
+    run_order: input.run_order ?? 0,
   }
   checkConnectionRow(row)
   const connector = await findConnector(database, input.connector)
@@ -80,6 +92,15 @@ export async function connect(parts: ConnectionParts, input: ConnectInput): Prom
     select: { team_id: true },
   })
   if (!integration) throw new SluiceError('NOT_FOUND', `There is no integration ${input.integration_id}.`)
+  const flow_id = input.flow_id == null ? null : requireUuid(input.flow_id, 'flow')
+  const flow = flow_id && (await database.prisma.flow.findUnique({ where: { id: flow_id }, select: { team_id: true } }))
+  checkPlan({
+    ...row,
+    flow_id,
+    kinds: connector.manifest.kinds,
+    ...integration,
+    flow_team_id: flow ? flow.team_id : null,
+  })
   const kept = await checkedSettings(parts, connector, input.settings ?? {}, input.locale)
   return database.prisma.connection.create({
     data: {
@@ -87,6 +108,8 @@ export async function connect(parts: ConnectionParts, input: ConnectInput): Prom
       config: row.config as Prisma.InputJsonValue,
       pattern: row.pattern as Prisma.InputJsonValue,
       enabled: input.enabled ?? true,
+      flow_id,
+      next_run_at: nextRun(row, new Date()),
       integration_id: input.integration_id,
       team_id: integration.team_id,
       connector_id: connector.id,
@@ -301,15 +324,10 @@ async function findConnector(database: Database, which: string): Promise<Connect
   return connector
 }
 
-function requireRunnable({ implementation, version, status, manifest }: Connector): void {
+function requireRunnable({ implementation, version, status }: Connector): void {
   const name = `${implementation}@${version}`
   if (status !== 'approved') {
     throw new SluiceError('CONFLICT', `${name} is ${status}. An admin must approve it first.`, { path: 'connector' })
-  }
-  if (!manifest.kinds.includes('consumer')) {
-    throw new SluiceError('CONFLICT', `${name} is no consumer, so no session can be handed to it.`, {
-      path: 'connector',
-    })
   }
 }
 

@@ -181,7 +181,7 @@ describe('connecting', () => {
     await expect(join(connector, input)).rejects.toThrow(message)
   })
 
-  test('refused for a connector that is not there, not approved, or no consumer', async () => {
+  test('refused for a connector that is not there or not approved, and for what its kind cannot do', async () => {
     await expect(join('org.example.none@1.0.0')).rejects.toThrow(
       'There is no connector org.example.none@1.0.0. Install it first.',
     )
@@ -190,6 +190,18 @@ describe('connecting', () => {
     await expect(join(submitted.id, { settings: {} })).rejects.toThrow('is submitted. An admin must approve it first.')
     const producer = await install(await ground.package(code, { kinds: ['producer'] }))
     await review(producer.id, 'approved')
-    await expect(join(producer.id, { settings: {} })).rejects.toThrow('is no consumer')
+    const { id: flow_id } = ground.flow
+    await expect(join(producer.id, { settings: {}, flow_id, schedule: '61 * * * *' })).rejects.toThrow(
+      'schedule: "61 * * * *" is no cron expression: Invalid value for minute: 61.',
+    )
+    await expect(join(producer.id, { settings: {}, flow_id: ground.team.id })).rejects.toThrow(
+      'flow_id: there is no such flow in the team of the connection.',
+    )
+    await expect(join(connector, { settings: good, schedule: '@daily' })).rejects.toThrow(
+      'schedule: its connector is a consumer, and only producers and modifiers run on a schedule.',
+    )
+    await expect(join(connector, { settings: good, flow_id })).rejects.toThrow(
+      'flow_id: its connector is a consumer, and only producers and webhooks make sessions of a flow.',
+    )
   })
 })

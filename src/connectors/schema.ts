@@ -168,6 +168,13 @@ function addConnecting(builder: Builder, actions: ConnectorActions): void {
       config: t.field({ type: 'jsonb', description: "Handed to every run, over the event's own config." }),
       events: t.stringList({ description: 'Types of event that it hears; session.submitted if not given.' }),
       enabled: t.boolean(),
+      flow_id: t.field({ type: 'uuid', description: 'Of a producer or a webhook: the flow whose sessions it makes.' }),
+      schedule: t.string({
+        description:
+          'Of a producer or a modifier: minute, hour, day of month, month, day of week, such as 15 6 * * 1-5. Without it, it runs on demand.',
+      }),
+      time_zone: t.string({ description: 'IANA name, for the schedule; UTC if not given.' }),
+      run_order: t.int({ description: 'Modifiers of a session run in this order; 0 if not given.' }),
       ordered: t.boolean({ description: 'Strictly one after the other, in the order of events.' }),
       rate_per_second: t.float({ description: 'Runs a second at most; unlimited if not given.' }),
       concurrency: t.int({ description: 'Runs at once, 1 to 64; 1 if not given.' }),

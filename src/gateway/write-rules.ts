@@ -1,6 +1,6 @@
 /** The domain's rules on rows that are written through tables. */
 import type { Sealer } from '../access/seal.ts'
-import { checkConnectionRow } from '../connectors/connection-rules.ts'
+import { checkConnectionRow, checkPlans } from '../connectors/connection-rules.ts'
 import { payloadSchemaRules } from '../sessions/payload-schemas.ts'
 import { type RetentionLimits, teamRetentionRules } from '../sessions/retention.ts'
 import type { SchemaChecker } from '../sessions/schema-checker.ts'
@@ -34,8 +34,12 @@ export function createWriteRules({ sealer, webhooks, checker, retention }: Write
       },
     },
     connections: {
-      afterUpdate(rows) {
+      async afterUpdate(rows, { client }) {
         for (const row of rows) checkConnectionRow(row)
+        await checkPlans(
+          client,
+          rows.map(({ id }) => id),
+        )
       },
     },
   }
