@@ -11,6 +11,7 @@ import { createCapabilities } from './capabilities.ts'
 import { type Environment, environmentSettings } from './environment.ts'
 import type { Manifest } from './manifest.ts'
 import type { RunCall, RunLine } from './record.ts'
+import type { RemoteDoors } from './remote-calls.ts'
 import { connectionStore, type ObjectStore, sessionFiles } from './run-files.ts'
 import type { SandboxPool } from './sandbox/pool.ts'
 import type { RunOutcome } from './sandbox/process.ts'
@@ -23,6 +24,8 @@ export interface CallParts {
   readonly database: Database
   readonly sealer: Sealer
   readonly egress: Egress
+  /** How mailboxes and file servers are opened. @default through `egress` */
+  readonly doors?: RemoteDoors
   readonly mailer: Mailer
   readonly log: Log
   /** The file storage; without it connectors get no files. */
@@ -102,6 +105,7 @@ export async function callConnector(
         : undefined,
     store: parts.objects && connectionStore(parts.objects, connection.id),
     egress: parts.egress,
+    ...(parts.doors ? { doors: parts.doors } : {}),
     mailer: parts.mailer,
     log: parts.log,
     deliveryId: call_id,

@@ -1,6 +1,6 @@
 /**
- * What a running connector may ask of the host: `request`, `mail`, `files` and
- * `store`. Each call is checked against the manifest, done, and noted.
+ * What a running connector may ask of the host: `request`, `mail`, `files`,
+ * `store`, `mailbox` and `sftp`. Each call is checked against the manifest, done, and noted.
  */
 import type { Readable } from 'node:stream'
 import { z } from 'zod'
@@ -11,6 +11,7 @@ import type { Log } from '../log.ts'
 import { allowedHosts } from './hosts.ts'
 import { type CapabilityName, hasCapability, type Manifest } from './manifest.ts'
 import type { RunCall } from './record.ts'
+import { type RemoteDoors, remoteCalls, remoteDoors } from './remote-calls.ts'
 import { bodySchema, outgoingBody } from './request-body.ts'
 import { type OpenedFile, type RunFiles, type RunStore, storeLimits } from './run-files.ts'
 import { CallRefused } from './sandbox/process.ts'
@@ -21,6 +22,8 @@ export interface CapabilityOptions {
   /** Values that are no secrets: whoever is named in them may be mailed, and hosts that the manifest leaves to them called. */
   readonly settings: Readonly<Record<string, unknown>>
   readonly egress: Egress
+  /** How mailboxes and file servers are opened. @default through `egress` */
+  readonly doors?: RemoteDoors
   readonly mailer: Pick<Mailer, 'send'>
   /** Files of the session; without them every call is refused. */
   readonly files?: RunFiles
@@ -57,6 +60,15 @@ export function createCapabilities(options: CapabilityOptions): (kind: string, a
     ['mail', mailCapability(options)],
     ...Object.entries(files.calls),
     ...Object.entries(storeCalls(options)),
+    ...Object.entries(
+      remoteCalls({
+        ...options,
+        doors: options.doors ?? remoteDoors(options.egress),
+        hosts,
+        require: (name) =>
+          requirePermission(options.manifest, name, name === 'mailbox' ? 'open mailboxes' : 'open file servers'),
+      }),
+    ),
   ])
   return async (kind, argument) => {
     const capability = capabilities.get(kind)

@@ -7,6 +7,7 @@ import { z } from 'zod'
 import { type Egress, EgressError, type EgressRequest, type EgressResponse } from '../egress/egress.ts'
 import type { Mail, Mailer } from '../egress/mail.ts'
 import { SluiceError } from '../errors.ts'
+import type { RemoteDoors } from './remote-calls.ts'
 
 const fixture = z.strictObject({
   method: z.enum(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']).optional(),
@@ -21,9 +22,9 @@ export type Fixture = z.output<typeof fixture>
 
 /** What a dry run would have sent. */
 export interface Withheld {
-  readonly kind: 'request' | 'mail'
+  readonly kind: 'request' | 'mail' | 'mailbox' | 'sftp'
   readonly method: string | null
-  /** URL, or the recipients of a mail. */
+  /** URL, the recipients of a mail, or what was to be done on a server. */
   readonly target: string
   readonly headers: Readonly<Record<string, string>>
   /** The start of it, as text; null for none, or for a stream. */
@@ -74,6 +75,9 @@ export function dryEgress(fixtures: readonly Fixture[], withheld: Withheld[]): E
       }
       return answerOf(found)
     },
+    async connect({ host }) {
+      throw new EgressError('blocked', `This is a dry run: ${host} is not called.`)
+    },
     explain: async () => ({ way: 'refused', reason: 'This is a dry run.', findings: [] }),
     close: async () => undefined,
   }
@@ -92,6 +96,44 @@ export function dryMailer(withheld: Withheld[]): Mailer {
       return { messageId, accepted: [to].flat(), response: '250 withheld' }
     },
     close: async () => undefined,
+  }
+}
+
+/** Nothing is connected. What would have changed a server is kept and counts as done; what would have been read is not there. */
+export function dryDoors(withheld: Withheld[]): RemoteDoors {
+  const nothing = async (): Promise<never> => {
+    throw new EgressError('blocked', 'This is a dry run: no server is read.')
+  }
+  return {
+    async mailbox({ host, folder = 'INBOX' }) {
+      const change = (what: string) =>
+        keep(withheld, {
+          kind: 'mailbox',
+          method: null,
+          target: `${what} in ${host}/${folder}`,
+          headers: {},
+          body: null,
+        })
+      return {
+        list: nothing,
+        fetch: nothing,
+        mark: async (uid, flag) => change(`mark ${uid} ${flag}`),
+        move: async (uid, to) => change(`move ${uid} to ${to}`),
+        close: () => undefined,
+      }
+    },
+    async sftp({ host }) {
+      const change = (what: string, body: string | null) =>
+        keep(withheld, { kind: 'sftp', method: null, target: `${what} on ${host}`, headers: {}, body })
+      return {
+        list: nothing,
+        get: nothing,
+        put: async (path, content) => change(`put ${path}`, content.subarray(0, shownBytes).toString('utf8')),
+        rename: async (from, to) => change(`rename ${from} to ${to}`, null),
+        remove: async (path) => change(`remove ${path}`, null),
+        close: () => undefined,
+      }
+    },
   }
 }
 

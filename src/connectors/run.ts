@@ -6,7 +6,7 @@
 import type { Database } from '../database/database.ts'
 import type { LeasedDelivery } from '../delivery/carrier.ts'
 import { type CallParts, callConnector } from './call.ts'
-import { dryEgress, dryMailer, type Fixture, type Withheld } from './dry-run.ts'
+import { dryDoors, dryEgress, dryMailer, type Fixture, type Withheld } from './dry-run.ts'
 import { type RunCall, type RunLine, recordRun, stateConflict } from './record.ts'
 import { type Retrieval, retrieveForRun } from './retrieve.ts'
 import type { RunFailure, RunOutcome } from './sandbox/process.ts'
@@ -150,7 +150,12 @@ export async function runDry(
   if (!found) return undefined
   const withheld: Withheld[] = []
   const { objects: _, ...inside } = parts
-  const dry: RunParts = { ...inside, egress: dryEgress(fixtures, withheld), mailer: dryMailer(withheld) }
+  const dry: RunParts = {
+    ...inside,
+    egress: dryEgress(fixtures, withheld),
+    doors: dryDoors(withheld),
+    mailer: dryMailer(withheld),
+  }
   const log: RunLine[] = []
   const calls: RunCall[] = []
   const state = completeState(found.connector.manifest, found.connection.state)

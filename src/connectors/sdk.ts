@@ -240,8 +240,8 @@ type Place = string | { readonly url: string }
 /** Thrown by `request`, `mail`, `files`, `store`, `mailbox` and `sftp`. */
 export interface CapabilityError extends Error {
   /**
-   * `BLOCKED` (not permitted), `TIMEOUT`, `UNREACHABLE`, `NOT_FOUND`, `TOO_LARGE`, `LIMIT`, `INVALID` (the
-   * arguments), `INTERNAL`
+   * `BLOCKED` (not permitted), `TIMEOUT`, `UNREACHABLE`, `REFUSED` (a server, for the credential or for its own key),
+   * `NOT_FOUND`, `TOO_LARGE`, `LIMIT`, `INVALID` (the arguments), `INTERNAL`
    */
   readonly code: string
 }

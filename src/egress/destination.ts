@@ -7,10 +7,13 @@ import type { AddressPolicy, AddressVerdict } from './addresses.ts'
 import { EgressError } from './errors.ts'
 
 export interface Destination {
-  readonly protocol: 'https:' | 'http:'
+  /** `tcp:` for a protocol that secures itself: what is sent first is a greeting, and no secret before it is secure. */
+  readonly protocol: 'https:' | 'http:' | 'tcp:'
   /** In lower case, without brackets and without a dot at its end. */
   readonly hostname: string
   readonly port: number
+  /** Of `tcp:`, the port that belongs to what is spoken; others are judged as if it were HTTP. */
+  readonly ownPort?: number
 }
 
 export interface AddressFinding extends AddressVerdict {
@@ -91,14 +94,21 @@ export function judgeAddresses(
 }
 
 /** What may not be called outside of the operator's networks, whatever its address. */
-export function refusalInPublic({ protocol, hostname, port }: Destination, allowHttp: boolean): string | undefined {
+export function refusalInPublic(
+  { protocol, hostname, port, ownPort }: Destination,
+  allowHttp: boolean,
+): string | undefined {
   if (isLocalName(hostname)) {
     return `${hostname} is a name of a private network. If it should be reachable, an operator adds that network to EGRESS_ALLOW.`
   }
-  if (protocol !== 'https:' && !allowHttp) {
+  if (protocol === 'http:' && !allowHttp) {
     return `${hostname} must be called over https: plain http shows what it carries.`
   }
-  if (otherPorts.has(port)) return `Port ${port} belongs to a service that is not HTTP, so it is not called.`
+  if (otherPorts.has(port) && port !== ownPort) {
+    return protocol === 'tcp:'
+      ? `Port ${port} belongs to another service, so it is not called.`
+      : `Port ${port} belongs to a service that is not HTTP, so it is not called.`
+  }
   return undefined
 }
 

@@ -10,7 +10,7 @@ import tls from 'node:tls'
 import { Agent, type Dispatcher } from 'undici'
 import { messageOf } from '../errors.ts'
 import { createAddressPolicy } from './addresses.ts'
-import { type AddressFinding, destinationOf, readUrl } from './destination.ts'
+import { type AddressFinding, type Destination, destinationOf, readUrl } from './destination.ts'
 import { codeOf, type Dialled, dial, type Resolve, refusalAmong, resolveBySystem, vet } from './dial.ts'
 import { EgressError, type EgressPhases, type EgressTls } from './errors.ts'
 import { orderly } from './lookups.ts'
@@ -82,6 +82,28 @@ export interface EgressRequest {
   readonly allowedHosts?: readonly string[]
 }
 
+export interface EgressConnect {
+  /** A name or an address. */
+  readonly host: string
+  readonly port: number
+  /** The port that belongs to the protocol, such as 22. */
+  readonly ownPort: number
+  /** Only these hosts may be called: `files.example.com` (on `ownPort`) or `files.example.com:2022`. */
+  readonly allowedHosts: readonly string[]
+  readonly signal?: AbortSignal
+}
+
+export interface Connected {
+  /** Whoever takes it destroys it. */
+  readonly socket: net.Socket
+  /** As the guard understood the name. */
+  readonly hostname: string
+  /** The address that was dialled; empty behind a forward proxy that resolves names. */
+  readonly address: string
+  /** Whose certificates are trusted. */
+  readonly secureContext: tls.SecureContext
+}
+
 export interface EgressResponse {
   readonly status: number
   /** Names in lower case; several values of one name are joined by ", ". */
@@ -103,6 +125,12 @@ export interface Egress {
    * @throws EgressError that says in which phase it failed, and whether it was refused.
    */
   request(request: EgressRequest): Promise<EgressResponse>
+  /**
+   * Opens a bare connection, under the same rules, for a protocol that secures itself: `mailbox.ts`, `sftp.ts`.
+   *
+   * @throws EgressError as `request` does.
+   */
+  connect(to: EgressConnect): Promise<Connected>
   /** What would become of a call, without making it. Names are resolved. */
   explain(url: string | URL): Promise<EgressExplanation>
   /** Ends kept connections; calls that run fail. */
@@ -239,6 +267,23 @@ export function createEgress({
         call.fail(new EgressError('protocol', `The request cannot be sent: ${messageOf(cause)}.`, { cause }))
       }
       return call.answer()
+    },
+    async connect({ host, port, ownPort, allowedHosts, signal }) {
+      const destination = connectDestination(host, port, ownPort)
+      const { hostname } = destination
+      const named = port === ownPort ? [hostname, `${hostname}:${port}`] : [`${hostname}:${port}`]
+      if (!allowedHosts.some((allowed) => named.includes(allowed.toLowerCase()))) {
+        throw new EgressError(
+          'blocked',
+          `${hostname}:${port} is not among the hosts that may be called (${allowedHosts.join(', ') || 'none'}).`,
+        )
+      }
+      const { socket, address } = await dial(destination, dialOptions)
+      if (signal?.aborted) {
+        socket.destroy()
+        throw new EgressError('timeout', `${hostname} was not waited for: the call was cancelled.`)
+      }
+      return { socket, hostname, address, secureContext: dialOptions.secureContext }
     },
     async explain(given) {
       try {
@@ -435,6 +480,16 @@ class Call {
       tls: this.#dialled?.tls,
     })
   }
+}
+
+/** Read by the parser of URLs, so that a host has one spelling wherever it is judged. */
+function connectDestination(host: string, port: number, ownPort: number): Destination {
+  const isAddress = host.includes(':') && !host.startsWith('[')
+  const url = readUrl(`https://${isAddress ? `[${host}]` : host}:${port}`)
+  if (url.pathname !== '/' || url.search || url.hash) {
+    throw new EgressError('blocked', 'A host is a name or an address, without a path.')
+  }
+  return { protocol: 'tcp:', hostname: destinationOf(url).hostname, port, ownPort }
 }
 
 interface Target {

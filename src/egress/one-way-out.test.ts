@@ -11,7 +11,7 @@ const waysOut = [
   /import\(['"](?:undici|node:https?|node:http2|node:net|node:tls)['"]\)(?![.][A-Z])/,
   /(?<![.\w])fetch\(/,
   /\bnew (?:WebSocket|EventSource)\(/,
-  /import (?!type\b)[^;'"]*?from ['"](?:axios|got|node-fetch|ky|openid-client|nodemailer|minio|ws|@aws-sdk\/[^'"]+)['"]/,
+  /import (?!type\b)[^;'"]*?from ['"](?:axios|got|node-fetch|ky|openid-client|nodemailer|imapflow|ssh2|minio|ws|@aws-sdk\/[^'"]+)['"]/,
   // Key sets that jose fetches by itself, unless it is given a fetch.
   /\bcreateRemoteJWKSet\b(?![\s\S]*\[customFetch\])/,
 ]

@@ -6,7 +6,7 @@
 import type { Manifest } from '../manifest.ts'
 import type { SandboxPool } from '../sandbox/pool.ts'
 import { CallRefused, type RunHost } from '../sandbox/process.ts'
-import { forbiddenHost } from './hosts.ts'
+import { forbiddenHost, forbiddenServer } from './hosts.ts'
 import type { VendorPackage } from './package.ts'
 import { isObject, type Sample } from './sample.ts'
 import { type Tried, tryConnector } from './try.ts'
@@ -30,7 +30,7 @@ interface Trial extends Tried {
 }
 
 interface RuleContext extends ConformanceOptions {
-  /** Runs once; the host answers every `request` and `mail` like this. */
+  /** Runs once; the host answers every `request`, `mail`, and call of a server like this. */
   trial(answer: Answer, input?: Sample['input']): Promise<Trial>
 }
 
@@ -121,6 +121,8 @@ const rules: readonly Rule[] = [
           const capability = kind.split('.')[0] ?? ''
           if (capability !== 'request') {
             if (!allowed.has(capability)) return `It uses ${capability}. Add "${capability}" to "permissions".`
+            const server = forbiddenServer(manifest, sample.input.settings, kind, argument)
+            if (server !== undefined) return `It opens ${server}. Add {"socket": "${server}"} to "permissions".`
             continue
           }
           const url = isObject(argument) ? URL.parse(String(argument.url)) : null
@@ -279,6 +281,10 @@ async function trial(
       if (answer >= 400) throw new CallRefused('UNREACHABLE', 'The mail server is away.')
       return { messageId: '<conformance@sluice.invalid>' }
     }
+    if (kind.startsWith('mailbox.') || kind.startsWith('sftp.')) {
+      if (answer >= 300) throw new CallRefused('REFUSED', 'The server refuses the user name or password.')
+      return kind.endsWith('.list') ? [] : kind.endsWith('.fetch') || kind.endsWith('.get') ? { base64: '' } : null
+    }
     return { statusCode: answer, headers: { 'content-type': 'application/json' }, body: '{}', encoding: 'json' }
   }
   // A process of its own for a run that may break it, warm for the others.
@@ -302,7 +308,8 @@ function withMark(value: unknown, mark: string): unknown {
 }
 
 function placeOf(kind: string, argument: unknown): string {
-  if (kind !== 'request' || !isObject(argument)) return kind
+  if (!isObject(argument)) return kind
+  if (kind !== 'request') return kind.startsWith('sftp.') ? `${kind} ${argument.path ?? argument.from}` : kind
   const url = URL.parse(String(argument.url))
   return `${argument.method} ${url ? url.origin + url.pathname : argument.url}`
 }

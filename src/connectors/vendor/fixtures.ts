@@ -1,6 +1,6 @@
 /**
- * Recorded runs. A fixture holds what a run was given, every `request` and
- * `mail` with its answer, and how it ended. `replay` runs the connector again
+ * Recorded runs. A fixture holds what a run was given, every `request`, `mail`
+ * and call of a mailbox or file server with its answer, and how it ended. `replay` runs the connector again
  * with those answers, without network, and lists what differs.
  *
  * Secrets never reach the file: PASSWORD settings are `secret-of-<key>` in it,
@@ -15,13 +15,16 @@ import type { Manifest } from '../manifest.ts'
 import type { SandboxPool } from '../sandbox/pool.ts'
 import { CallRefused, type RunHost, type RunOutcome } from '../sandbox/process.ts'
 import { createScrubber } from '../scrub.ts'
-import { forbiddenHost } from './hosts.ts'
+import { forbiddenHost, forbiddenServer } from './hosts.ts'
 import type { VendorPackage } from './package.ts'
 import { isObject, memoryStore, type Sample } from './sample.ts'
 import { localHost, tryConnector } from './try.ts'
 
+/** What reaches out; the rest is files, which are there without it. */
+const recordedKind = /^(request|mail|mailbox\.[a-z]+|sftp\.[a-z]+)$/
+
 const recordedCall = z.strictObject({
-  kind: z.enum(['request', 'mail']),
+  kind: z.string().regex(recordedKind),
   argument: z.json(),
   /** One of the two. */
   answer: z.json().optional(),
@@ -68,7 +71,7 @@ export function createRecorder(sample: Sample, call: RunHost['call']): Recorder 
   const calls: Fixture['calls'][number][] = []
   return {
     async call(kind, argument) {
-      if (kind !== 'request' && kind !== 'mail') return call(kind, argument)
+      if (!recordedKind.test(kind)) return call(kind, argument)
       const kept: { -readonly [Key in keyof (typeof calls)[number]]: (typeof calls)[number][Key] } = {
         kind,
         argument: argument as never,
@@ -195,7 +198,7 @@ export async function replay({ package: made, sandboxes, fixture, files }: Repla
   const others = localFiles(made, sample)
   let callCount = 0
   const call: RunHost['call'] = async (kind, argument) => {
-    if (kind !== 'request' && kind !== 'mail') return others(kind, argument)
+    if (!recordedKind.test(kind)) return others(kind, argument)
     const index = callCount++
     const recorded = fixture.calls[index]
     if (!recorded || recorded.kind !== kind) {
@@ -205,7 +208,7 @@ export async function replay({ package: made, sandboxes, fixture, files }: Repla
       throw new CallRefused('UNREACHABLE', 'The fixture has no such call.')
     }
     compare(recorded.argument, argument, `calls.${index}.argument`)
-    requireHost(made.manifest, fixture.input.settings, argument)
+    requireHost(made.manifest, fixture.input.settings, kind, argument)
     if (recorded.error) throw new CallRefused(recorded.error.code, recorded.error.message)
     return recorded.answer ?? null
   }
@@ -239,7 +242,7 @@ function localFiles(made: VendorPackage, sample: Sample): RunHost['call'] {
     package: made,
     sample,
     store: memoryStore(),
-    egress: { request: nobody, explain: nobody, close: async () => undefined },
+    egress: { request: nobody, connect: nobody, explain: nobody, close: async () => undefined },
     mailer: { send: nobody },
     signal: new AbortController().signal,
     timeoutMs: 30_000,
@@ -248,17 +251,16 @@ function localFiles(made: VendorPackage, sample: Sample): RunHost['call'] {
 }
 
 /** The network would refuse it, so the replay does. */
-function requireHost(manifest: Manifest, settings: unknown, argument: unknown): void {
+function requireHost(manifest: Manifest, settings: unknown, kind: string, argument: unknown): void {
   const url = isObject(argument) && typeof argument.url === 'string' ? URL.parse(argument.url) : null
-  if (!url) return
-  const host = forbiddenHost(manifest, settings, url)
+  const host = url ? forbiddenHost(manifest, settings, url) : forbiddenServer(manifest, settings, kind, argument)
   if (host === undefined) return
   throw new CallRefused('BLOCKED', `${host} is not among the hosts that connector.json names under "permissions".`)
 }
 
 function describe({ kind, argument }: { readonly kind: string; readonly argument: unknown }): string {
-  const { method = '', url = '' } = isObject(argument) ? argument : {}
-  return kind === 'request' ? `${method} ${url}` : kind
+  const { method = '', url = '', path = '' } = isObject(argument) ? argument : {}
+  return kind === 'request' ? `${method} ${url}` : `${kind} ${path}`.trim()
 }
 
 function shown(value: unknown): string {
