@@ -9,6 +9,7 @@ import type { Mailer } from '../egress/mail.ts'
 import type { Log } from '../log.ts'
 import { createCapabilities } from './capabilities.ts'
 import { type Environment, environmentSettings } from './environment.ts'
+import { type ExtensionChange, extensionChange } from './extension-data.ts'
 import type { Manifest } from './manifest.ts'
 import type { RunCall, RunLine } from './record.ts'
 import type { RemoteDoors } from './remote-calls.ts'
@@ -55,7 +56,7 @@ export interface ConnectorCall {
   readonly method?: string
   /** What it is called with, before the context. */
   readonly parameters?: readonly unknown[]
-  /** The context beside `settings` and the capabilities. */
+  /** The context beside `settings` and the capabilities. With `extensionData`, what the function changes of it is told. */
   readonly input: Omit<RunInput, 'settings'>
   /** Whose data it is: the guide's account. */
   readonly team_id: string | null
@@ -66,13 +67,18 @@ export interface ConnectorCall {
   readonly signal: AbortSignal
   /** By `performance.now()`. */
   readonly deadline: number
+  /** What else it may ask of the host in this call, by kind; an error that is no `CallRefused` is told as INTERNAL. */
+  readonly answers?: Readonly<Record<string, (argument: unknown) => Promise<unknown>>>
   /** Filled while it runs. */
   readonly log: RunLine[]
   readonly calls: RunCall[]
 }
 
 export interface CallResult {
+  /** A failure also where the extension data that it left cannot be kept. */
   readonly outcome: RunOutcome
+  /** What it changed of `input.extensionData`: for `recordRun`, or `merge_extension_data`. Undefined for nothing. */
+  readonly extensionChange: ExtensionChange | undefined
   /** Takes the connection's secrets out of a text. */
   readonly scrub: (text: string) => string
 }
@@ -87,7 +93,19 @@ const keptCalls = 200
 export async function callConnector(
   parts: CallParts,
   { connection, connector }: Callee,
-  { method, parameters, input, team_id, session_id, call_id, signal, deadline, log, calls }: ConnectorCall,
+  {
+    method,
+    parameters,
+    input,
+    team_id,
+    session_id,
+    call_id,
+    signal,
+    deadline,
+    answers = {},
+    log,
+    calls,
+  }: ConnectorCall,
 ): Promise<CallResult> {
   const secrets: Record<string, string> = connection.sealed_settings
     ? JSON.parse(parts.sealer.open(connection.sealed_settings, settingsPurpose))
@@ -132,11 +150,22 @@ export async function callConnector(
         },
       },
       host: {
-        call,
+        call: (kind, argument) =>
+          (Object.hasOwn(answers, kind) ? answers[kind]?.(argument) : undefined) ?? call(kind, argument),
         log: (level, message) => log.push({ at: new Date().toISOString(), level, message }),
       },
     })
-    return { outcome, scrub }
+    const left = outcome.ok && input.extensionData ? outcome.extensionData : undefined
+    const { change, refused, fault } = extensionChange(
+      connector.manifest.implementation,
+      input.extensionData ?? {},
+      left,
+    )
+    for (const message of refused) log.push({ at: new Date().toISOString(), level: 'warn', message })
+    if (fault !== undefined) {
+      return { outcome: { ok: false, failure: 'threw', message: fault }, extensionChange: undefined, scrub }
+    }
+    return { outcome, extensionChange: change, scrub }
   } finally {
     over.abort()
   }

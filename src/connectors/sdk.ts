@@ -522,9 +522,18 @@ export interface RawSources {
   readonly more?: boolean
 }
 
+/** What `getRawSources` has beside what every function has. */
+export interface ProducerContext<Types extends ConnectorTypes = ConnectorTypes> extends CallContext<Types> {
+  /**
+   * Of these ids (`uniqueSourceId`), those that were taken before, whatever became of them: they need not be fetched
+   * again. At most 10,000 of 500 characters in a call.
+   */
+  readonly known: (ids: readonly string[]) => Promise<readonly string[]>
+}
+
 /** Fetches what there is, and says nothing about what it means. */
 export type Producer<Types extends ConnectorTypes = ConnectorTypes> = (
-  context: CallContext<Types>,
+  context: ProducerContext<Types>,
 ) =>
   | readonly (RawSource | Uint8Array | string)[]
   | RawSources

@@ -266,19 +266,35 @@ async function start({ run, method, parameters, input, maxLogLines: lines }: Run
       return
     }
     const state = (input.state ?? {}) as Record<string, unknown>
+    const given = unpacked(parameters) as unknown[]
+    const { extendsBooking, ...contents } = input
+    const { extensionData } = input
+    const began = stringify(extensionData)
+    const booking = extendsBooking ? input.session ?? given[0] : undefined
+    const holder = typeof booking === 'object' ? (booking as { extensionData?: unknown } | null) : null
+    if (holder) holder.extensionData = extensionData
     const context = {
-      ...input,
+      ...contents,
       event: freeze(input.event),
       settings: freeze(input.settings),
       state: guarded(state),
       delivery: freeze(input.delivery),
       ...capabilities(run),
     }
-    const given = unpacked(parameters) as unknown[]
     given[given.length] = context
     const value = await apply(called, undefined, given)
     if (run !== current) return
-    send({ type: 'returned', run, value: value === undefined ? null : packed(value), state })
+    // A connector may change the object, or put another in its place.
+    const replaced = holder && holder.extensionData !== extensionData ? holder.extensionData : undefined
+    const left = replaced ?? (context as { extensionData?: unknown }).extensionData
+    const changed = extensionData !== undefined && stringify(left) !== began
+    send({
+      type: 'returned',
+      run,
+      value: value === undefined ? null : packed(value),
+      state,
+      ...(changed ? { extensionData: left } : null),
+    })
     current = 0
     stopTimers()
   } catch (error) {
@@ -376,6 +392,7 @@ function capabilities(run: number): object {
     mail: freeze({ send: (message: unknown) => ask(run, 'mail', message) }),
     mailbox: (account: unknown) => freeze(mailFolder(run, account)),
     sftp: (account: unknown) => freeze(remoteFiles(run, account)),
+    known: (ids: unknown) => ask(run, 'known', ids),
     log: freeze({ debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') }),
   }
 }
