@@ -21,6 +21,8 @@ const fresh = path.join(dist, 'console.new')
 const lock = path.join(dist, 'console.lock')
 /** Names the sources that a build was made from; its name begins with a dot, so it is not served. */
 const stampIn = (folder: string) => path.join(folder, '.sources')
+/** Names the files of a build. */
+const namesIn = (folder: string) => path.join(folder, '.files')
 
 /** Who builds touches the lock this often; one that was not touched for so long is of a process that was killed. */
 const touchMs = 2_000
@@ -141,16 +143,24 @@ async function compressAll(folder: string): Promise<void> {
   await Promise.all((await readdir(folder)).filter((name) => compressible.test(name)).map(compressOne))
 }
 
+/** A page that is open in a browser may load more of the build that it came from, so that one stays until the next but one. */
 async function publish(): Promise<void> {
-  const old = await filesIn(place).catch(() => [])
-  const made = await filesIn(fresh)
-  const rank = (name: string) => (name === '.sources' ? 2 : name === 'index.html' ? 1 : 0)
-  for (const name of made.toSorted((a, b) => rank(a) - rank(b))) {
+  const [made, there, before] = await Promise.all([
+    filesIn(fresh),
+    filesIn(place).catch(() => []),
+    readFile(namesIn(place), 'utf8').then(
+      (text) => text.split('\n'),
+      () => [],
+    ),
+  ])
+  await writeFile(namesIn(fresh), made.join('\n'))
+  const last = ['index.html', path.basename(namesIn(fresh)), path.basename(stampIn(fresh))]
+  for (const name of [...made.filter((one) => !last.includes(one)), ...last]) {
     await mkdir(path.dirname(path.join(place, name)), { recursive: true })
     await rename(path.join(fresh, name), path.join(place, name))
   }
-  const kept = new Set(made)
-  await Promise.all(old.filter((name) => !kept.has(name)).map((name) => rm(path.join(place, name), { force: true })))
+  const kept = new Set([...made, ...before, ...last])
+  await Promise.all(there.filter((name) => !kept.has(name)).map((name) => rm(path.join(place, name), { force: true })))
 }
 
 /** Names of all files below a folder, relative to it. */
