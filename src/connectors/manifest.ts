@@ -66,6 +66,21 @@ export interface Manifest {
     readonly kinds?: readonly ('application' | 'booking')[]
     readonly schemas?: readonly string[]
   }
+  /** How payloads come in, for kinds that take any. */
+  readonly inbound?: Inbound
+}
+
+/** Kinds that third parties may send payloads to. */
+export const inboundKinds: readonly ConnectorKind[] = ['webhook', 'two-phase-producer', 'producer']
+
+export interface Inbound {
+  /**
+   * Who finds out that the sender is who it should be: Sluice, by the connection's secret, or the connector, by its
+   * vendor's own signature in `validatePayload`. @default 'secret'
+   */
+  readonly authentication?: 'secret' | 'connector'
+  /** What the sender is answered: that the payload is stored, or what the conversion says. @default 'stored' */
+  readonly reply?: 'stored' | 'result'
 }
 
 /**
@@ -196,6 +211,12 @@ export const manifestSchema = z.strictObject({
       schemas: z.array(z.string().min(1).max(500)).min(1).optional(),
     })
     .optional(),
+  inbound: z
+    .strictObject({
+      authentication: z.enum(['secret', 'connector']).optional(),
+      reply: z.enum(['stored', 'result']).optional(),
+    })
+    .optional(),
 })
 
 /** For each key, what to write; the end of the sentence "Write …". */
@@ -228,6 +249,9 @@ export const advice: Readonly<Record<string, string>> = {
   accepts: '{"kinds": ["application"], "schemas": ["https://…"]}; both lists are optional',
   schemas: 'a list of schema addresses; one may end in * for every address that begins like it',
   'accepts.kinds': 'a list of application, booking',
+  inbound: '{"authentication": "secret" or "connector", "reply": "stored" or "result"}; both are optional',
+  authentication: '"secret" for the connection\'s own secret, or "connector" when validatePayload checks who sent it',
+  reply: '"stored" to answer at once, or "result" to answer with what the conversion says',
 }
 
 /** The guide's spelling of each key. */
@@ -317,12 +341,16 @@ function knownKeys([first]: readonly PropertyKey[]): readonly string[] {
   if (first === undefined) return Object.keys(manifestSchema.shape)
   if (first === 'settings') return ['key', 'type', 'mandatory', 'default', 'options', 'group', 'label', 'description']
   if (first === 'accepts') return ['kinds', 'schemas']
+  if (first === 'inbound') return ['authentication', 'reply']
   return ['socket']
 }
 
 /** What no single key shows. */
-function contradictions({ settings, permissions }: Manifest): string[] {
+function contradictions({ settings, permissions, kinds, inbound }: Manifest): string[] {
   const faults: string[] = []
+  if (inbound && !kinds.some((kind) => inboundKinds.includes(kind))) {
+    faults.push(`"inbound" does not fit a ${kinds.join(', ')}, which takes no payloads. Remove it, or add a kind.`)
+  }
   const seen = new Set<string>()
   settings.forEach((item, index) => {
     const where = `settings.${index}`
