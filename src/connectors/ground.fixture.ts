@@ -7,6 +7,7 @@ import { testMail } from '../../test/ground/mail.ts'
 import { createSealer } from '../access/seal.ts'
 import type { Database } from '../database/database.ts'
 import type { LeasedDelivery } from '../delivery/carrier.ts'
+import { loopbackCertificate } from '../egress/certificate.fixture.ts'
 import { createEgress } from '../egress/egress.ts'
 import { createMailer } from '../egress/mail.ts'
 import { silentLog } from '../log.ts'
@@ -45,7 +46,7 @@ export async function connectorGround({ poolSize = 10, smtpUrl, on }: GroundOpti
   ])
   const { database } = ground
   const sealer = createSealer(randomBytes(32).toString('base64'))
-  const egress = createEgress({ allow: ['127.0.0.0/8'] })
+  const egress = createEgress({ allow: ['127.0.0.0/8'], ca: loopbackCertificate })
   const mailer = createMailer({ url: smtpUrl ?? mail.url, from: 'Sluice <no-reply@sluice.example>' })
   const carriers: ConnectionCarrier[] = []
   /** For looking at what is installed. */

@@ -99,7 +99,7 @@ export async function openMailbox(
     tls: { socket, secureContext },
     auth: { user, pass: password },
     logger: false,
-    clientInfo: { name: 'Sluice' },
+    clientInfo: { name: 'Sluice', version: false, vendor: false, 'support-url': false },
     disableAutoIdle: true,
     disableCompression: true,
     connectionTimeout: openMs,
