@@ -1,5 +1,6 @@
 /** What a run leaves behind. */
 import type pg from 'pg'
+import { type ExtensionChange, tooLarge } from './extension-data.ts'
 import type { StateChange } from './settings.ts'
 
 export interface RunLine {
@@ -45,22 +46,51 @@ export interface RunRecord {
   readonly started_at: Date
   readonly duration_ms: number
   readonly stateChange: StateChange | undefined
+  /** What it changed of its session's extension data. */
+  readonly extensionChange?: ExtensionChange | undefined
 }
 
 export const stateConflict =
   'The state of this connection was changed by another run at the same time, so this run was not counted.'
 
+/** What came of recording it. */
+export interface RecordedRun {
+  readonly id: string
+  /** What it changed was saved, or there was nothing to save. */
+  readonly saved: boolean
+  /** Why not; the message of the stored run. */
+  readonly fault: string | undefined
+}
+
 /**
- * Stores the run and what it changed of the connection's state, both or
- * neither. Only the changed keys are written, and only if they still hold what
- * the run was given; else the run is stored as failed.
+ * Stores the run and what it changed of the connection's state and of the
+ * session's extension data, all or nothing. Of the state, only the changed keys
+ * are written, and only if they still hold what the run was given; extension
+ * data is merged with what others wrote. What cannot be saved is stored as a
+ * failed run.
  *
- * @returns its id, and whether the state was saved, or there was none to save.
+ * The connection's `last_run_*` go with it where the row is written anyway, when
+ * the status changes, and else once a minute: runs of one connection would wait for
+ * each other at its row. Conversions are not counted; their raw sources tell.
  */
-export async function recordRun(
-  pool: pg.Pool,
-  run: RunRecord,
-): Promise<{ readonly id: string; readonly saved: boolean }> {
+export async function recordRun(pool: pg.Pool, run: RunRecord): Promise<RecordedRun> {
+  try {
+    const { id, saved } = await insertRun(pool, run)
+    return { id, saved, fault: saved ? undefined : stateConflict }
+  } catch (error) {
+    const { code, detail = '' } = error as Partial<pg.DatabaseError>
+    if (code !== dataTooLarge) throw error
+    const fault = tooLarge(detail)
+    const failed = { ...run, succeeded: false, message: fault, stateChange: undefined, extensionChange: undefined }
+    const { id } = await insertRun(pool, failed)
+    return { id, saved: false, fault }
+  }
+}
+
+/** Of `merge_extension_data`. */
+const dataTooLarge = 'SLX01'
+
+async function insertRun(pool: pg.Pool, run: RunRecord): Promise<{ readonly id: string; readonly saved: boolean }> {
   const { rows } = await pool.query<{ id: string; saved: boolean }>({
     name: 'connectors: record run',
     text: recordSql,
@@ -83,6 +113,7 @@ export async function recordRun(
       run.isDry ?? false,
       run.method ?? 'consume',
       run.raw_source_id ?? null,
+      run.extensionChange ? storable(run.extensionChange) : null,
     ],
   })
   const [stored] = rows
@@ -93,14 +124,24 @@ export async function recordRun(
 const recordSql = `
 with saved as (
   update connections c
-     set state = c.state || $11::jsonb
-   where c.id = $1 and $11::jsonb is not null
-     and not exists (
-       select from jsonb_each($12::jsonb) as given(key, value)
-        where coalesce(c.state -> given.key, 'null') is distinct from given.value)
+     set state = c.state || coalesce($11::jsonb, '{}'),
+         last_run_at = $9, last_run_status = $5::run_status, last_run_message = left($6, 500)
+   where c.id = $1 and not $16::boolean
+     and case when $11::jsonb is not null
+           then not exists (
+             select from jsonb_each($12::jsonb) as given(key, value)
+              where coalesce(c.state -> given.key, 'null') is distinct from given.value)
+           else $18::uuid is null
+                and (c.last_run_status is distinct from $5::run_status or c.last_run_at < $9::timestamptz - interval '1 minute')
+         end
   returning c.id
 ), judged as (
   select $11::jsonb is null or exists (select from saved) as saved
+), extended as (
+  update sessions s
+     set connector_data = merge_extension_data(s.connector_data, $19::jsonb)
+    from judged
+   where s.id = $3 and $19::jsonb is not null and judged.saved and not $16::boolean and s.purged_at is null
 ), stored as (
   insert into connector_runs
     (connection_id, delivery_id, session_id, attempt, status, message, log, calls, started_at, duration_ms, connector,

@@ -37,6 +37,8 @@ export interface Retrieval {
   /** Null without a live grant, and for whatever else keeps the run from it. */
   readonly session: {
     readonly data: unknown
+    /** What connectors keep with it, by their implementation. */
+    readonly connector_data: Readonly<Record<string, unknown>> | null
     readonly kind: 'application' | 'booking'
     readonly schema_url: string | null
     readonly revision: number
@@ -98,7 +100,7 @@ with wanted as (
     left join sessions s on s.id = $2
    where c.id = $1
 ), granted as (
-  select g.id, g.first_retrieved_at is null as is_first, g.config, coalesce(r.data, s.data) as data, s.kind,
+  select g.id, g.first_retrieved_at is null as is_first, g.config, coalesce(r.data, s.data) as data, s.connector_data, s.kind,
          case when r.id is null then s.schema_url else r.schema_url end as schema_url, coalesce(r.revision, s.revision) as revision, s.submitted_at,
          t.name as team_name, f.name as flow_name, p.id as trip_id, p.reference as trip_reference, p.title as trip_title
     from wanted w
@@ -135,7 +137,7 @@ select jsonb_build_object(
          'manifest', w.manifest, 'bundle_sha256', w.bundle_sha256) as connector,
        w.accepted,
        case when audited.outcome = 'granted' then jsonb_build_object(
-         'data', g.data, 'kind', g.kind, 'schema_url', g.schema_url, 'revision', g.revision,
+         'data', g.data, 'connector_data', g.connector_data, 'kind', g.kind, 'schema_url', g.schema_url, 'revision', g.revision,
          'submitted_at', g.submitted_at, 'team_name', g.team_name, 'flow_name', g.flow_name, 'grant_config', g.config,
          'trip', case when g.trip_id is not null then jsonb_build_object(
            'id', g.trip_id, 'reference', g.trip_reference, 'title', g.trip_title) end) end as session

@@ -1,18 +1,26 @@
 /**
  * One run of a connection for one delivery: wait for its turn if it keeps state,
- * read the session through the integration's grant, run the connector in its
- * sandbox, store what came of it.
+ * read the session through the integration's grant, wait for its turn in the
+ * session's trip, run the connector in its sandbox, store what came of it.
  */
 import type { Database } from '../database/database.ts'
 import type { LeasedDelivery } from '../delivery/carrier.ts'
 import { type CallParts, callConnector } from './call.ts'
 import { dryDoors, dryEgress, dryMailer, type Fixture, type Withheld } from './dry-run.ts'
-import { type RunCall, type RunLine, recordRun, stateConflict } from './record.ts'
+import {
+  annotationWarnings,
+  type ExtensionChange,
+  type ExtensionData,
+  givenData,
+  withChange,
+} from './extension-data.ts'
+import { type RunCall, type RunLine, recordRun } from './record.ts'
 import { type Retrieval, retrieveForRun } from './retrieve.ts'
 import type { RunFailure, RunOutcome } from './sandbox/process.ts'
 import type { RunInput } from './sandbox/protocol.ts'
-import type { Consumer } from './sdk.ts'
+import type { Consumer, Trip } from './sdk.ts'
 import { changedState, completeState } from './settings.ts'
+import { retrieveTrip, tripOfRun } from './trip.ts'
 import type { Turns } from './turns.ts'
 import { verdictOf } from './verdict.ts'
 
@@ -49,7 +57,7 @@ export async function runConnection(
     return failed('The run did not get its turn in time: earlier runs of this connection took too long.', 'timeout')
   }
   try {
-    return await runInTurn(parts, delivery, signal, deadline)
+    return await runInTurn(parts, delivery, signal, deadline, takesTurns)
   } finally {
     await endTurn?.()
   }
@@ -70,10 +78,9 @@ async function runInTurn(
   delivery: LeasedDelivery,
   signal: AbortSignal,
   deadline: number,
+  isAlone: boolean,
 ): Promise<RunResult> {
   const { pool } = parts.database
-  const begun = performance.now()
-  const startedAt = new Date()
   const found = await retrieveForRun(pool, {
     connection_id: delivery.target_id,
     session_id: delivery.session_id,
@@ -82,16 +89,48 @@ async function runInTurn(
     retentionAfterRetrievalDays: parts.retentionAfterRetrievalDays,
   })
   if (!found) return failed('The connection no longer exists.', undefined, true)
+  const trip = found.session?.trip
+  if (!trip || isAlone) return runFound(parts, delivery, found, signal, deadline)
+  // A mark that one run leaves in the trip is seen by the next: of a connection with state, runs are alone already.
+  const endTurn = await parts.turns.take(`${delivery.target_id} ${trip.id}`, deadline, signal)
+  if (!endTurn) {
+    return failed(
+      'The run did not get its turn in time: earlier runs for bookings of this trip took too long.',
+      'timeout',
+    )
+  }
+  try {
+    return await runFound(parts, delivery, found, signal, deadline)
+  } finally {
+    await endTurn()
+  }
+}
+
+async function runFound(
+  parts: RunParts,
+  delivery: LeasedDelivery,
+  found: Retrieval,
+  signal: AbortSignal,
+  deadline: number,
+): Promise<RunResult> {
+  const { pool } = parts.database
+  const begun = performance.now()
+  const startedAt = new Date()
   const kept = found.connection.state
   const state = completeState(found.connector.manifest, kept)
   parts.stateful.set(delivery.target_id, Object.keys(state).length > 0)
 
   const log: RunLine[] = []
   const calls: RunCall[] = []
-  const { outcome, scrub, result } = await attempt(parts, delivery, found, state, { log, calls, signal, deadline })
+  const { outcome, scrub, result, extensionChange } = await attempt(parts, delivery, found, state, {
+    log,
+    calls,
+    signal,
+    deadline,
+  })
   if (outcome && !outcome.ok && outcome.failure === 'aborted') return result
   const stateChange = outcome?.ok && !isTooLarge(outcome.state) ? changedState(kept, state, outcome.state) : undefined
-  const { saved } = await recordRun(pool, {
+  const { saved, fault } = await recordRun(pool, {
     connection_id: delivery.target_id,
     delivery_id: delivery.id,
     session_id: delivery.session_id,
@@ -105,8 +144,9 @@ async function runInTurn(
     started_at: startedAt,
     duration_ms: Math.round((performance.now() - begun) * 100) / 100,
     stateChange,
+    extensionChange,
   })
-  return saved ? result : failed(stateConflict)
+  return saved ? result : failed(fault ?? '')
 }
 
 export interface DryRun {
@@ -159,7 +199,7 @@ export async function runDry(
   const log: RunLine[] = []
   const calls: RunCall[] = []
   const state = completeState(found.connector.manifest, found.connection.state)
-  const { scrub, result } = await attempt(dry, delivery, found, state, { log, calls, signal, deadline })
+  const { scrub, result } = await attempt(dry, delivery, found, state, { log, calls, signal, deadline, isDry: true })
   const run = {
     succeeded: result.succeeded,
     message: result.message,
@@ -201,10 +241,13 @@ interface AttemptContext {
   readonly calls: RunCall[]
   readonly signal: AbortSignal
   readonly deadline: number
+  /** No clock starts. @default false */
+  readonly isDry?: boolean
 }
 
 interface Attempt {
   readonly outcome: RunOutcome | undefined
+  readonly extensionChange: ExtensionChange | undefined
   readonly scrub: (text: string) => string
   readonly result: RunResult
 }
@@ -214,12 +257,21 @@ async function attempt(
   delivery: LeasedDelivery,
   found: Retrieval,
   state: Readonly<Record<string, unknown>>,
-  { log, calls, signal, deadline }: AttemptContext,
+  { log, calls, signal, deadline, isDry = false }: AttemptContext,
 ): Promise<Attempt> {
-  const { session } = found
-  if (!session) return { outcome: undefined, scrub: unchanged, result: refusal(found) }
-  const { outcome, scrub } = await callConnector(parts, found, {
-    input: inputOf(delivery, found, session, state),
+  const { session, connector } = found
+  if (!session) return { outcome: undefined, extensionChange: undefined, scrub: unchanged, result: refusal(found) }
+  const { trip, connector_data } = session.trip
+    ? await withTrip(parts, delivery, session, session.trip, isDry)
+    : { trip: null, connector_data: session.connector_data }
+  const extensionData = givenData(session.kind, session.data, connector_data)
+  const { outcome, scrub, extensionChange } = await callConnector(parts, found, {
+    input: {
+      ...inputOf(delivery, found, session, state),
+      trip,
+      extensionData,
+      extendsBooking: session.kind === 'booking',
+    },
     team_id: delivery.team_id,
     session_id: delivery.session_id,
     call_id: delivery.id,
@@ -228,7 +280,38 @@ async function attempt(
     log,
     calls,
   })
-  return { outcome, scrub, result: judged(outcome, scrub) }
+  if (outcome.ok) {
+    const { implementation } = connector.manifest
+    const described = { id: delivery.session_id, kind: session.kind, data: session.data }
+    for (const message of annotationWarnings(implementation, withChange(extensionData, extensionChange), described)) {
+      log.push({ at: new Date().toISOString(), level: 'warn', message })
+    }
+  }
+  return { outcome, extensionChange, scrub, result: judged(outcome, scrub) }
+}
+
+/** The trip, and the session's extension data as runs before this one left it. */
+async function withTrip(
+  parts: RunParts,
+  delivery: LeasedDelivery,
+  session: NonNullable<Retrieval['session']>,
+  trip: NonNullable<NonNullable<Retrieval['session']>['trip']>,
+  isDry: boolean,
+): Promise<{ readonly trip: Trip; readonly connector_data: ExtensionData | null }> {
+  const found = await retrieveTrip(parts.database.pool, {
+    connection_id: delivery.target_id,
+    session_id: delivery.session_id,
+    trip_id: trip.id,
+    delivery_id: delivery.id,
+    attempt: delivery.attempt,
+    retentionAfterRetrievalDays: parts.retentionAfterRetrievalDays,
+    isDry,
+  })
+  const self = found.members.find(({ id }) => id === delivery.session_id)
+  return {
+    trip: tripOfRun(trip, found, { id: delivery.session_id, data: session.data }),
+    connector_data: self ? self.connector_data : session.connector_data,
+  }
 }
 
 function inputOf(
@@ -256,7 +339,6 @@ function inputOf(
   return {
     session: session.data,
     event: sessionEvent,
-    trip: session.trip,
     config: { ...eventConfig, ...connection.config },
     state,
     delivery: { id: delivery.id, attempt: delivery.attempt },

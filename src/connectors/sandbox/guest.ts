@@ -270,7 +270,7 @@ async function start({ run, method, parameters, input, maxLogLines: lines }: Run
     const { extendsBooking, ...contents } = input
     const { extensionData } = input
     const began = stringify(extensionData)
-    const booking = extendsBooking ? input.session ?? given[0] : undefined
+    const booking = extendsBooking ? (input.session ?? given[0]) : undefined
     const holder = typeof booking === 'object' ? (booking as { extensionData?: unknown } | null) : null
     if (holder) holder.extensionData = extensionData
     const context = {

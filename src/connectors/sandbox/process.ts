@@ -90,6 +90,8 @@ export type RunOutcome =
       /** What the function returned, as JSON; Uint8Arrays come as such. null for undefined. Anything at all: check it. */
       readonly value: unknown
       readonly state: Readonly<Record<string, unknown>>
+      /** All parts, as the function left them; undefined or null when it changed none. As little to be believed as `value`. */
+      readonly extensionData?: unknown
     }
   | { readonly ok: false; readonly failure: RunFailure; readonly message: string }
 
@@ -355,7 +357,12 @@ export class SandboxProcess {
   #onRunMessage(run: ActiveRun, message: Extract<GuestMessage, { run: number }>): void {
     switch (message.type) {
       case 'returned':
-        run.settle({ ok: true, value: unpackBytes(message.value), state: message.state })
+        run.settle({
+          ok: true,
+          value: unpackBytes(message.value),
+          state: message.state,
+          extensionData: message.extensionData,
+        })
         break
       case 'absent':
         run.settle({ ok: false, failure: 'absent', message: 'The connector has no function of this name.' })

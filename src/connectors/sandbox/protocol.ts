@@ -58,6 +58,10 @@ export interface RunInput {
   /** All INTERNAL settings; one without a value is null. @default none */
   readonly state?: Readonly<Record<string, unknown>>
   readonly delivery?: unknown
+  /** Of the session: a part for each connector. */
+  readonly extensionData?: Readonly<Record<string, unknown>>
+  /** The session (or else the first parameter) is a booking, and gets the very same `extensionData` as its own. @default false */
+  readonly extendsBooking?: boolean
 }
 
 export const logLevels = ['debug', 'info', 'warn', 'error'] as const
@@ -71,8 +75,14 @@ const guestMessage = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('unloadable'), message: z.string() }),
   z.strictObject({ type: z.literal('call'), run, call: z.int().positive(), kind: z.string(), argument: z.json() }),
   z.strictObject({ type: z.literal('log'), run, level: z.enum(logLevels), message: z.string() }),
-  /** The function returned. Bytes in `value` are packed. */
-  z.strictObject({ type: z.literal('returned'), run, value: z.json(), state: z.record(z.string(), z.json()) }),
+  /** The function returned. Bytes in `value` are packed; `extensionData` is there when it was changed. */
+  z.strictObject({
+    type: z.literal('returned'),
+    run,
+    value: z.json(),
+    state: z.record(z.string(), z.json()),
+    extensionData: z.json().optional(),
+  }),
   /** It threw, or returned what cannot be told. */
   z.strictObject({ type: z.literal('threw'), run, message: z.string() }),
   /** There is no such function. */
