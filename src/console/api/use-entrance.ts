@@ -1,0 +1,33 @@
+/** A call of the sign-in, for a form: whether it runs, and where its refusal belongs. */
+import { useState } from 'react'
+import { type Fault, faultOf } from './fault.ts'
+import { type FormLike, fieldOf } from './hooks.ts'
+
+export interface EntranceCall {
+  /** @returns whether it worked. */
+  readonly run: (call: () => Promise<void>) => Promise<boolean>
+  readonly running: boolean
+  readonly fault: Fault | undefined
+}
+
+export function useEntrance(form: FormLike, fields?: Readonly<Record<string, string>>): EntranceCall {
+  const [running, setRunning] = useState(false)
+  const [fault, setFault] = useState<Fault>()
+  const run = async (call: () => Promise<void>) => {
+    setRunning(true)
+    setFault(undefined)
+    try {
+      await call()
+      return true
+    } catch (error) {
+      const found = faultOf(error)
+      const field = fieldOf(found, Object.keys(form.getValues()), fields)
+      if (field) form.setFieldError(field, found.message)
+      else setFault(found)
+      return false
+    } finally {
+      setRunning(false)
+    }
+  }
+  return { run, running, fault }
+}

@@ -1,0 +1,115 @@
+/** What pages know of where they are: the person, the chosen team, and what may be done in it. */
+import { createContext, type ReactNode, useContext, useEffect, useMemo, useState, useSyncExternalStore } from 'react'
+import { Provider as UrqlProvider } from 'urql'
+import { type Connection, createConnection, type SocketState } from '../api/client.ts'
+import type { Person, Role, Team } from '../api/person.ts'
+import type { SignIn, SignInState } from '../api/sign-in.ts'
+
+const SignInContext = createContext<SignIn | null>(null)
+
+export function SignInProvider({ signIn, children }: { readonly signIn: SignIn; readonly children: ReactNode }) {
+  return <SignInContext value={signIn}>{children}</SignInContext>
+}
+
+/** For pages of the entrance; others need `usePerson`. */
+export function useSignIn(): SignIn {
+  return needed(useContext(SignInContext), 'SignInProvider')
+}
+
+export function useSignInState(): SignInState {
+  const signIn = useSignIn()
+  return useSyncExternalStore(signIn.subscribe, signIn.state)
+}
+
+interface Place {
+  readonly person: Person
+  readonly team: Team | null
+  readonly chooseTeam: (id: string) => void
+  readonly connection: Connection
+}
+
+const PlaceContext = createContext<Place | null>(null)
+const teamKey = 'sluice.team'
+
+/** Who is signed in, and where: the team that was chosen last, or the first. */
+export function PlaceProvider({ person, children }: { readonly person: Person; readonly children: ReactNode }) {
+  const signIn = useSignIn()
+  const [wanted, setWanted] = useState(() => localStorage.getItem(teamKey))
+  const team = person.teams.find(({ id }) => id === wanted) ?? person.teams[0] ?? null
+  const role: Role = team?.role ?? (person.isAdmin ? 'admin' : 'viewer')
+  // Another person or role has another view of the same rows, so nothing of a cache may be kept.
+  const connection = useConnection(signIn, `${person.id} ${role}`, role)
+  const place = useMemo<Place | null>(
+    () =>
+      connection && {
+        person,
+        team,
+        connection,
+        chooseTeam: (id) => {
+          localStorage.setItem(teamKey, id)
+          setWanted(id)
+        },
+      },
+    [person, team, connection],
+  )
+  if (!place) return null
+  return (
+    <PlaceContext value={place}>
+      <UrqlProvider value={place.connection.client}>{children}</UrqlProvider>
+    </PlaceContext>
+  )
+}
+
+function useConnection(signIn: SignIn, identity: string, role: Role): Connection | null {
+  const [made, setMade] = useState<{ identity: string; connection: Connection }>()
+  useEffect(() => {
+    const connection = createConnection({ signIn, role })
+    setMade({ identity, connection })
+    return () => connection.dispose()
+  }, [signIn, identity, role])
+  return made?.identity === identity ? made.connection : null
+}
+
+function usePlace(): Place {
+  return needed(useContext(PlaceContext), 'PlaceProvider')
+}
+
+export function usePerson(): Person {
+  return usePlace().person
+}
+
+/** The chosen team, or null for somebody who has none yet. Pages use `useTeam`. */
+export function useTeamChoice(): { readonly team: Team | null; readonly chooseTeam: (id: string) => void } {
+  const { team, chooseTeam } = usePlace()
+  return { team, chooseTeam }
+}
+
+/** The chosen team. Every page filters by its id. */
+export function useTeam(): Team {
+  return needed(usePlace().team, 'a chosen team')
+}
+
+export interface Can {
+  readonly role: Role
+  /** Change what belongs to the chosen team. */
+  readonly edit: boolean
+  /** What only admins of the platform may: new teams, reviews, disabling people. */
+  readonly administer: boolean
+}
+
+/** What the person may do here. What would be refused is not shown. */
+export function useCan(): Can {
+  const { team, person } = usePlace()
+  const role = team?.role ?? (person.isAdmin ? 'admin' : 'viewer')
+  return { role, edit: role !== 'viewer', administer: role === 'admin' }
+}
+
+export function useSocketState(): SocketState {
+  const { connection } = usePlace()
+  return useSyncExternalStore(connection.subscribe, connection.socketState)
+}
+
+function needed<Value>(value: Value | null, what: string): Value {
+  if (value === null) throw new Error(`This needs ${what} around it.`)
+  return value
+}

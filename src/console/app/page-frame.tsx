@@ -1,0 +1,41 @@
+import { useDocumentTitle } from '@mantine/hooks'
+import { type ReactNode, useEffect } from 'react'
+import { useLocation } from 'react-router'
+import { useCan, useTeamChoice } from './context.tsx'
+import { Forbidden, NoTeam } from './messages.tsx'
+import type { Page } from './pages.ts'
+import { useAppText } from './text.ts'
+
+/** Around each page: its title until it sets its own, the focus on its heading, and whether it is for this person. */
+export function PageFrame({ page, children }: { readonly page: Page; readonly children: ReactNode }) {
+  const { t } = useAppText()
+  useDocumentTitle(`${t(page.title)} · Sluice`)
+  useFocusOnArrival()
+  return page.frame === 'team' ? <TeamFrame page={page}>{children}</TeamFrame> : children
+}
+
+function TeamFrame({ page, children }: { readonly page: Page; readonly children: ReactNode }) {
+  const { team } = useTeamChoice()
+  const { role } = useCan()
+  if (!team) return <NoTeam />
+  if (page.roles && !page.roles.includes(role)) return <Forbidden />
+  return children
+}
+
+let arrivals = 0
+
+/** After a navigation the heading takes the focus, so that it is read out; not when the browser opens a page itself. */
+function useFocusOnArrival(): void {
+  const { pathname } = useLocation()
+  useEffect(() => {
+    arrivals += 1
+    if (arrivals === 1) return
+    const active = document.activeElement
+    const page = document.getElementById('main')
+    // A field that a page focuses itself keeps the focus.
+    if (active && active !== document.body && page?.contains(active)) return
+    const target = document.getElementById('page-title') ?? page
+    target?.focus({ preventScroll: true })
+    scrollTo(0, 0)
+  }, [pathname])
+}

@@ -1,0 +1,6 @@
+/** Texts of the shell. */
+import { pageTexts } from '../i18n/texts.ts'
+import de from './de.json'
+import en from './en.json'
+
+export const useAppText = pageTexts('app', { en, de })

@@ -1,0 +1,69 @@
+/** The look: calm, dense, one accent. Contrasts are those of WCAG 2.2 AA on both backgrounds. */
+import { type CSSVariablesResolver, createTheme, type MantineColorsTuple } from '@mantine/core'
+
+/** The accent: the colour of deep water. */
+const water: MantineColorsTuple = [
+  '#e6f7fa',
+  '#cfecf2',
+  '#a1d8e4',
+  '#6fc3d5',
+  '#46afc5',
+  '#2a9cb5',
+  '#1487a1',
+  '#0b7285',
+  '#085f70',
+  '#044a58',
+]
+
+export const theme = createTheme({
+  primaryColor: 'water',
+  colors: { water },
+  primaryShade: { light: 7, dark: 5 },
+  autoContrast: true,
+  luminanceThreshold: 0.32,
+  cursorType: 'pointer',
+  focusRing: 'auto',
+  respectReducedMotion: true,
+  defaultRadius: 'md',
+  fontFamily: 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "Noto Sans", sans-serif',
+  fontFamilyMonospace: 'ui-monospace, SFMono-Regular, Menlo, Consolas, "Liberation Mono", monospace',
+  headings: {
+    fontWeight: '650',
+    sizes: {
+      h1: { fontSize: '1.5rem', lineHeight: '1.3' },
+      h2: { fontSize: '1.125rem', lineHeight: '1.4' },
+      h3: { fontSize: '1rem', lineHeight: '1.45' },
+    },
+  },
+  components: {
+    Alert: { defaultProps: { variant: 'light' } },
+    Badge: { defaultProps: { variant: 'light', radius: 'sm', tt: 'none', fw: 550 } },
+    Modal: { defaultProps: { centered: true, overlayProps: { backgroundOpacity: 0.45 } } },
+    Paper: { defaultProps: { radius: 'md' } },
+    Tooltip: {
+      defaultProps: { withArrow: true, multiline: true, maw: 320, events: { hover: true, focus: true, touch: true } },
+    },
+  },
+})
+
+/** Dimmed text and coloured text dark enough, or light enough, to be read. */
+export const cssVariables: CSSVariablesResolver = () => ({
+  variables: {},
+  light: {
+    '--mantine-color-dimmed': '#576069',
+    '--mantine-color-placeholder': '#646d76',
+    '--mantine-color-error': '#c92a2a',
+    '--sluice-page': '#f6f8f9',
+    '--sluice-surface': '#ffffff',
+    '--sluice-line': '#dde3e7',
+  },
+  dark: {
+    '--mantine-color-dimmed': '#a6adb4',
+    '--mantine-color-placeholder': '#8e969e',
+    '--mantine-color-error': '#ff8787',
+    '--mantine-color-body': '#14181b',
+    '--sluice-page': '#14181b',
+    '--sluice-surface': '#1b2024',
+    '--sluice-line': '#2c343a',
+  },
+})

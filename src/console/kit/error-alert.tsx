@@ -1,0 +1,34 @@
+import { Alert, Button, Group, Text } from '@mantine/core'
+import { IconAlertTriangle } from '@tabler/icons-react'
+import type { Fault } from '../api/fault.ts'
+import { useKitText } from './text.ts'
+
+export interface ErrorAlertProps {
+  /** Nothing is shown without one. */
+  readonly fault: Fault | undefined
+  /** Offers to try again. */
+  readonly onRetry?: () => void
+}
+
+/** What went wrong, in the API's words, with its code for whoever asks the operator. */
+export function ErrorAlert({ fault, onRetry }: ErrorAlertProps) {
+  const { t } = useKitText()
+  if (!fault) return null
+  return (
+    <Alert color="red" icon={<IconAlertTriangle aria-hidden />} title={t('fault.title')} role="alert">
+      <Text size="sm" style={{ overflowWrap: 'anywhere' }}>
+        {fault.code === 'NETWORK' ? t('fault.network') : fault.message}
+      </Text>
+      <Group mt={6} gap="md">
+        {onRetry && (
+          <Button size="compact-sm" variant="default" onClick={onRetry}>
+            {t('retry')}
+          </Button>
+        )}
+        <Text size="xs" c="dimmed" ff="monospace">
+          {t('fault.code', { code: fault.code })}
+        </Text>
+      </Group>
+    </Alert>
+  )
+}
