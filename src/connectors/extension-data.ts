@@ -74,7 +74,7 @@ export function combined(
   for (const [part, later] of Object.entries(second)) {
     const earlier = own(first, part) as PartChange | undefined
     if (!earlier || 'value' in later || 'value' in earlier) {
-      setOwn(both, part, later)
+      setOwn(both, part, earlier && 'value' in earlier ? { value: applied(earlier.value, later) } : later)
       continue
     }
     const set = { ...earlier.set, ...later.set }
@@ -89,17 +89,16 @@ export function combined(
 export function withChange(data: ExtensionData, change: ExtensionChange | undefined): ExtensionData {
   if (!change) return data
   const merged: Record<string, unknown> = { ...data }
-  for (const [part, what] of Object.entries(change)) {
-    if ('value' in what) {
-      setOwn(merged, part, what.value)
-      continue
-    }
-    const present = own(data, part)
-    const kept = { ...(isObject(present) ? present : {}), ...what.set }
-    for (const key of what.remove) delete kept[key]
-    setOwn(merged, part, kept)
-  }
+  for (const [part, what] of Object.entries(change)) setOwn(merged, part, applied(own(data, part), what))
   return merged
+}
+
+function applied(present: unknown, what: PartChange): unknown {
+  if ('value' in what) return what.value
+  const kept = { ...(isObject(present) ? present : {}) }
+  for (const [key, value] of Object.entries(what.set)) setOwn(kept, key, value)
+  for (const key of what.remove) delete kept[key]
+  return kept
 }
 
 /** What a connector is given: what the source put into the booking itself, and what connectors wrote over it. */
