@@ -18,11 +18,15 @@ export const tasksChannel = 'sluice_tasks'
 /** A connection is to run, or a raw source to be converted. */
 export const productionChannel = 'sluice_production'
 
+/** Sessions wait for their modifiers. */
+export const settlingsChannel = 'sluice_settlings'
+
 type Channel =
   | typeof deliveriesChannel
   | typeof changesChannel
   | typeof tasksChannel
   | typeof productionChannel
+  | typeof settlingsChannel
 
 export interface Notifier {
   /** Call it right after a commit; it returns at once. */
