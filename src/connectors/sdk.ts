@@ -372,7 +372,7 @@ export interface Mailbox {
    * The raw message (RFC 5322).
    * @throws CapabilityError `NOT_FOUND`; `TOO_LARGE` above 5 MiB, `size` tells before.
    */
-  fetch(uid: number): Promise<Uint8Array>
+  readonly fetch: (uid: number) => Promise<Uint8Array>
   /**
    * Sets a flag: `seen`, `flagged`, `answered`, or a keyword of your own (letters, digits and `_-`), such as `SluiceDone`.
    * @throws CapabilityError `INVALID` where the server keeps no keywords; then move the mail.

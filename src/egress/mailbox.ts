@@ -109,8 +109,11 @@ export async function openMailbox(
     maxLiteralSize: mostMailBytes + 64 * 1024,
     maxResponseSize: mostMailBytes + 2 * mostLineBytes,
   })
-  // What breaks between two calls is told by the next one.
-  client.on('error', () => undefined)
+  // What breaks between two calls is told by the next one; during a call, this says why it broke.
+  let broken: unknown
+  client.on('error', (error) => {
+    broken ??= error
+  })
   const close = () => {
     client.close()
     socket.destroy()
@@ -120,7 +123,10 @@ export async function openMailbox(
     close()
     return new EgressError('timeout', `${hostname} did not answer in time.`, { address })
   }
-  const failure = (error: unknown): Error => failureOf(error, hostname, address)
+  const failure = (error: unknown): Error => {
+    const isGone = /^(NoConnection|EConnectionClosed)$/.test(String((error as { code?: unknown }).code))
+    return failureOf(isGone ? (broken ?? error) : error, hostname, address)
+  }
   try {
     const left = Math.max(1, openMs - (performance.now() - begun))
     await within(left, client.connect(), late)

@@ -63,7 +63,7 @@ export async function startImap({
   const addFolder = (name: string) => void folders.set(name, { uidValidity: validity++, uidNext: 1, mails: [] })
   addFolder('INBOX')
 
-  const server = tls.createServer({ key: otherKey, cert: loopbackCertificate }, (socket) => {
+  const server = tls.createServer({ key: otherKey, cert: loopbackCertificate, noDelay: true }, (socket) => {
     open.add(socket)
     socket.on('error', () => undefined)
     socket.once('close', () => open.delete(socket))
