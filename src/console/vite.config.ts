@@ -5,13 +5,14 @@
 import path from 'node:path'
 import react from '@vitejs/plugin-react'
 import type { UserConfig } from 'vite'
+import { mantineStyles } from './mantine-styles.ts'
 
 const gateway = process.env.GATEWAY ?? 'http://localhost:4000'
 
 const config: UserConfig = {
   root: import.meta.dirname,
   base: '/console/',
-  plugins: [react()],
+  plugins: [react(), mantineStyles()],
   build: {
     outDir: path.join(import.meta.dirname, '../../dist/console'),
     emptyOutDir: true,
