@@ -92,6 +92,12 @@ const schema = z.object({
   LIMIT_SOCKETS: limit.default(2_000),
   LIMIT_PER_SOCKET: limit.default(100),
   LIMIT_STREAMS: limit.default(1_000),
+  /** Payloads that third parties send to one connection in a minute. */
+  LIMIT_INBOUND_PER_MINUTE: limit.default(600),
+  /** Largest payload that a connection is sent, in bytes, packed and unpacked. */
+  INBOUND_MAX_BYTES: bytes.max(64 * 1024 * 1024).default(5 * 1024 * 1024),
+  /** How long a sender that is answered with the result of the conversion waits for it, in seconds. */
+  INBOUND_REPLY_SECONDS: z.coerce.number().min(1).max(240).default(25),
   /** Web pages that may call and open sockets: origins separated by commas, or * for all. */
   CORS_ORIGINS: list.default(['*']),
   S3_ENDPOINT: z.url(),

@@ -15,7 +15,7 @@ import { SluiceError } from '../errors.ts'
 import { networkOf } from './address-list.ts'
 
 /** What is proved; each kind is counted apart. */
-export type AttemptKind = 'secret' | 'password' | 'assertion' | 'reset'
+export type AttemptKind = 'secret' | 'password' | 'assertion' | 'reset' | 'inbound'
 
 export interface Attempts {
   /**

@@ -48,6 +48,18 @@ export interface TestTask {
   readonly locale: string
 }
 
+export interface AccountTask {
+  readonly connector_id: string
+  /** An inbound payload, in base64. */
+  readonly content: string
+}
+
+/** The setting, and its value, by which an inbound payload names its connection; null when it names none. */
+export interface Account {
+  readonly key: string
+  readonly value: string
+}
+
 export interface ConnectionTest {
   readonly ok: boolean
   /** What the connector says, secrets taken out. */
@@ -133,6 +145,18 @@ export function createTaskHandlers(parts: TaskParts): { handlers: TaskHandlers; 
     return said ?? labelIn(manifest, textsFor(locales, locale, manifest.defaultLocale), key) ?? key
   }
 
+  const account = async ({ connector_id, content }: AccountTask, signal: AbortSignal): Promise<Account | null> => {
+    const connector = await findConnector(database.pool, connector_id)
+    const parameters = [new Uint8Array(Buffer.from(content, 'base64'))]
+    const outcome = await call(connector, { method: 'getAccountMetadata', parameters }, signal)
+    // Whose it is cannot be said, by whatever the sender sent: that is an answer.
+    if (!outcome.ok) return null
+    const { settingItemKey: key, settingItemValue: value } = Object(outcome.value) as Record<string, unknown>
+    return typeof key === 'string' && (typeof value === 'string' || typeof value === 'number')
+      ? { key, value: String(value) }
+      : null
+  }
+
   const test = async ({ connection_id, locale }: TestTask, signal: AbortSignal): Promise<ConnectionTest> => {
     const begun = performance.now()
     const found = await findConnection(database.pool, connection_id)
@@ -197,7 +221,7 @@ export function createTaskHandlers(parts: TaskParts): { handlers: TaskHandlers; 
     return run
   }
 
-  return { handlers: { install, validate, label, test, dry_run: dryRun }, close: () => sandboxes.close() }
+  return { handlers: { install, validate, label, account, test, dry_run: dryRun }, close: () => sandboxes.close() }
 }
 
 interface ConnectorRow {

@@ -5,6 +5,7 @@ import { createAudit } from '../access/audit.ts'
 import { createLimits, type LimitSettings } from '../access/limits.ts'
 import type { Sealer } from '../access/seal.ts'
 import type { Config } from '../config.ts'
+import { createTaskDesk } from '../connectors/task-desk.ts'
 import type { Database } from '../database/database.ts'
 import { SluiceError } from '../errors.ts'
 import type { Log } from '../log.ts'
@@ -12,6 +13,7 @@ import { openAccess } from './access-parts.ts'
 import { openDomain } from './domain-parts.ts'
 import { createEngine } from './engine.ts'
 import { openGraphQLSocket } from './graphql-socket.ts'
+import { createInboundHooks } from './inbound-hooks.ts'
 import { listen } from './listen.ts'
 import { openLive } from './live-parts.ts'
 import { createMutations } from './mutations.ts'
@@ -68,7 +70,18 @@ export async function startGateway({ config, database, sealer, log }: GatewayOpt
     log,
   }
   const origins = createOrigins(config.CORS_ORIGINS, config.PUBLIC_URL)
-  const route = createRoutes({ ...shared, config, database, access, files: domain.files, origins, committed })
+  const inbound = createInboundHooks({
+    config,
+    database,
+    sealer,
+    attempts: access.attempts,
+    audit,
+    desk: createTaskDesk({ pool: database.pool, sealer, feed: live.feed }),
+    feed: live.feed,
+    committed,
+    log,
+  })
+  const route = createRoutes({ ...shared, config, database, access, files: domain.files, inbound, origins, committed })
 
   // Five minutes for a whole request: 30 MiB at 100 kB/s.
   const server = createServer({ requestTimeout: 300_000, headersTimeout: 20_000 }, (request, response) => {
@@ -94,6 +107,7 @@ export async function startGateway({ config, database, sealer, log }: GatewayOpt
       const patience = setTimeout(() => server.closeAllConnections(), 5_000)
       await closed
       clearTimeout(patience)
+      await inbound.close()
       await domain.close()
       await access.close()
       await live.close()

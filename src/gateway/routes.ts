@@ -12,6 +12,7 @@ import { auditRefusal, auditTokenRefusal } from './audit-refusals.ts'
 import { createConsoleFace } from './console-files.ts'
 import { createDocsFace } from './docs-page.ts'
 import { createGraphQLHttp, type GraphQLHttpOptions } from './graphql-http.ts'
+import type { InboundHooks } from './inbound-hooks.ts'
 import { createOAuth } from './oauth.ts'
 import { type Origins, preflight } from './origins.ts'
 import { replyJson } from './reply.ts'
@@ -28,6 +29,7 @@ export interface RoutesOptions extends GraphQLHttpOptions {
   readonly database: Database
   readonly access: AccessParts
   readonly files: AllFileParts
+  readonly inbound: InboundHooks
   readonly origins: Origins
   /** Called after a commit that changed rows. */
   readonly committed: () => void
@@ -36,7 +38,7 @@ export interface RoutesOptions extends GraphQLHttpOptions {
 export type Route = (request: IncomingMessage, response: ServerResponse, requestId: string) => Promise<void>
 
 export function createRoutes(options: RoutesOptions): Route {
-  const { config, database, access, origins, audit, committed } = options
+  const { config, database, access, inbound, origins, audit, committed } = options
   const graphql = createGraphQLHttp(options)
   const rest = createRest(options)
   const docs = createDocsFace(config.PUBLIC_URL)
@@ -58,6 +60,8 @@ export function createRoutes(options: RoutesOptions): Route {
       auditTokenRefusal(audit, request, response, caller)
     } else if (path.startsWith('/v1/')) {
       await rest(request, response, caller)
+    } else if (await inbound.answer(request, response, caller)) {
+      return
     } else if ((await webConsole(request, response, path)) || (await docs(request, response, path))) {
       return
     } else if (path === '/.well-known/webhook-keys.json') {

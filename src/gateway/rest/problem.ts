@@ -16,6 +16,7 @@ const titles: Readonly<Record<ErrorCode | HttpCode, string>> = {
   CONFLICT: 'In conflict with what is there',
   GONE: 'No longer available',
   PRECONDITION_FAILED: 'Changed meanwhile',
+  UNPROCESSABLE: 'Taken, but not converted',
   TOO_LARGE: 'Too large',
   UNSUPPORTED: 'Not supported',
   RATE_LIMITED: 'Too many requests',
@@ -26,7 +27,12 @@ const titles: Readonly<Record<ErrorCode | HttpCode, string>> = {
 }
 
 /** What only HTTP has. */
-const httpStatuses = { METHOD_NOT_ALLOWED: 405, NOT_ACCEPTABLE: 406, PRECONDITION_FAILED: 412 } as const
+const httpStatuses = {
+  METHOD_NOT_ALLOWED: 405,
+  NOT_ACCEPTABLE: 406,
+  PRECONDITION_FAILED: 412,
+  UNPROCESSABLE: 422,
+} as const
 type HttpCode = keyof typeof httpStatuses
 
 /** An error of HTTP itself, which GraphQL does not know. */
