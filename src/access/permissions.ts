@@ -82,7 +82,7 @@ const schemaColumns = ['name', 'version', 'document']
 const targetColumns = ['events', 'ordered', 'rate_per_second', 'enabled', 'concurrency', 'timeout_ms']
 const webhookColumns = ['name', 'url', 'config', 'pattern', 'headers', 'signatures', ...targetColumns]
 const connectionColumns = [
-  ...['name', 'config', 'pattern', 'flow_id', 'schedule', 'time_zone', 'run_order'],
+  ...['name', 'config', 'pattern', 'flow_id', 'schedule', 'time_zone', 'run_order', 'pending_hours'],
   ...targetColumns,
 ]
 

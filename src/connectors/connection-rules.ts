@@ -14,7 +14,7 @@ const jsonObject = z
     message: `may be ${mostJsonBytes} bytes of JSON at most`,
   })
 
-/** `concurrency` is runs at once; `timeout_ms` is for a whole run. */
+/** `concurrency` is runs at once; `timeout_ms` is for a whole run; `pending_hours` is how long payloads are waited for. */
 const settings = z.object({
   name: z
     .string()
@@ -29,6 +29,7 @@ const settings = z.object({
   schedule: z.string().nullable().default(null),
   time_zone: z.string().default('UTC'),
   run_order: z.int().min(-1000).max(1000).default(0),
+  pending_hours: z.int().min(1).max(8760).default(168),
   ...deliverySettings,
 })
 

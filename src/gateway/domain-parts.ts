@@ -4,6 +4,7 @@ import type { Sealer } from '../access/seal.ts'
 import { createSignIns } from '../access/sign-ins.ts'
 import type { Config } from '../config.ts'
 import { createConnectorActions } from '../connectors/actions.ts'
+import { createInboundActions } from '../connectors/inbound-actions.ts'
 import { createTaskDesk } from '../connectors/task-desk.ts'
 import type { Database } from '../database/database.ts'
 import { createMailer } from '../egress/mail.ts'
@@ -90,6 +91,12 @@ export async function openDomain(options: DomainOptions): Promise<DomainParts> {
       people,
       files: createFileActions({ parts: files, committed }),
       connectors: createConnectorActions({ database, sealer, reach, desk, committed }),
+      inbound: createInboundActions({
+        pool: database.pool,
+        sealer,
+        publicUrl: config.PUBLIC_URL.replace(/\/$/, ''),
+        committed,
+      }),
     },
     rules: createWriteRules({ sealer, webhooks, checker, retention: { maxDays: config.RETENTION_MAX_DAYS } }),
     files,

@@ -46,6 +46,7 @@ export const actionsNotRun: Actions = {
   credentials: { create: notRun, rotate: notRun, revoke: notRun, revokeSecret: notRun, setKeys: notRun },
   people: peopleNotRun,
   files: { createUpload: notRun, completeUpload: notRun, createLink: notRun, createLinks: notRun },
+  inbound: { address: notRun, rotate: notRun, discard: notRun },
   connectors: {
     install: notRun,
     review: notRun,

@@ -2,6 +2,7 @@
 import { type GraphQLSchema, lexicographicSortSchema, printSchema } from 'graphql'
 import type { Audit } from '../access/audit.ts'
 import type { Role } from '../access/principal.ts'
+import { addInboundActions, type InboundActions } from '../connectors/inbound-schema.ts'
 import { addConnectorActions, type ConnectorActions } from '../connectors/schema.ts'
 import { addFileActions, type FileActions } from '../files/schema.ts'
 import { addDestinationActions, type DestinationActions } from '../sessions/destinations-schema.ts'
@@ -28,6 +29,7 @@ export interface Actions {
   readonly people: PeopleActions
   readonly files: FileActions
   readonly connectors: ConnectorActions
+  readonly inbound: InboundActions
 }
 
 export type RoleSchemas = (role: Role) => RoleSchema
@@ -64,6 +66,7 @@ function buildRoleSchema(model: Model, role: Role, actions: Actions, audit: Audi
   addPeopleActions(builder, role, actions.people)
   addFileActions(builder, role, actions.files)
   addConnectorActions(builder, role, actions.connectors)
+  addInboundActions(builder, role, actions.inbound)
   const schema = builder.toSchema({ sortSchema: false })
   return { schema: audit ? auditActions(schema, view, audit) : schema, view }
 }

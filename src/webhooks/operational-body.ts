@@ -8,7 +8,7 @@ import type { AnnouncedEvent } from './event-body.ts'
 export const testEventType = 'webhook.test'
 
 export interface OperationalBody {
-  /** `webhook.test`, `webhook.failing`, `webhook.disabled`, `webhook.recovered`, `delivery.exhausted` */
+  /** `webhook.test`, `webhook.failing`, `webhook.disabled`, `webhook.recovered`, `delivery.exhausted`, `connection.payload_missing` */
   readonly type: string
   /** When it happened: ISO 8601, UTC. */
   readonly timestamp: string

@@ -38,7 +38,7 @@ const mostTargets = 20
 /** Deliveries that are named. */
 const mostNamed = 5
 
-const order = ['disabled', 'failing', 'exhausted', 'recovered'] as const
+const order = ['disabled', 'failing', 'exhausted', 'payload_missing', 'recovered'] as const
 type Matter = (typeof order)[number]
 
 export function operationalMail({ team, happenings, publicUrl }: NewsOfTeam): Omit<Mail, 'to'> {
@@ -64,6 +64,7 @@ function subjectOf(targets: readonly (readonly Happening[])[]): string {
     disabled: state === 'disabled' || state === 'probing' ? 'is switched off' : 'was switched off for a while',
     failing: state === 'active' ? 'failed for a while' : 'is failing',
     exhausted: 'did not take deliveries',
+    payload_missing: 'waits in vain for payloads',
     recovered: 'works again',
   }[worstOf(first)]
   const subject = `${kind === 'webhook' ? 'Webhook' : 'Connection'} ${nameOf(first)} ${says}`
@@ -104,6 +105,18 @@ function linesOf({ type, count, first_at, last_at, details, failing_since, reaso
       ]
     case 'recovered':
       return [`  Works again since ${timeOf(last_at)}. What waited is being sent.`]
+    case 'payload_missing': {
+      const missing = details.reduce(
+        (sum, detail) => sum + (typeof detail.missing === 'number' ? detail.missing : 0),
+        0,
+      )
+      const since = textOf(newest.waited_since)
+      return [
+        `  ${count > details.length ? 'At least ' : ''}${countOf(missing, 'payload', 'payloads')} that it asked for did not come in time${
+          since ? `; the oldest was asked for ${timeOf(since)}` : ''
+        }.`,
+      ]
+    }
     case 'exhausted': {
       const named = details.slice(0, mostNamed).flatMap((detail) => textOf(detail.delivery_id) ?? [])
       return [
@@ -133,6 +146,9 @@ function adviceFor({ kind, enabled, state, probe_at }: Happening, of: readonly H
   }
   if (state === 'failing')
     return `look at its newest attempts and mend the receiver; retries go on by themselves.${tool}${again}`
+  if (of.some(({ type }) => matterOf(type) === 'payload_missing')) {
+    return `ask the sender for them; what comes late is taken all the same. They are in raw_sources, with the status missing.${again}`
+  }
   return exhausted ? `it answers at present.${again.replace(' Then send', ' Send')}` : 'nothing; it works.'
 }
 

@@ -168,6 +168,11 @@ export const actions: Readonly<Record<string, ActionLine>> = {
     async ({ row }) => ({ id: (await row('connections')).id, session: (await row('sessions')).id }),
   ),
   rerun: onRow(editing, 'connector_runs', 'rerun(run_id: $id) { delivery_id }'),
+  inbound_address: query(persons, '$id: uuid!', 'inbound_address(connection_id: $id) { url }', async ({ row }) => ({
+    id: (await row('connections')).id,
+  })),
+  rotate_inbound_secret: onRow(editing, 'connections', 'rotate_inbound_secret(connection_id: $id) { secret }'),
+  discard_raw_sources: onRow(editing, 'connections', 'discard_raw_sources(ids: [$id]) { discarded }'),
 
   create_credential: mutation(
     editing,
