@@ -16,6 +16,7 @@ import { batchLimits } from './raw-sources.ts'
 import { type RunCall, type RunLine, recordRun } from './record.ts'
 import type { RunFailure } from './sandbox/process.ts'
 import { changedState, completeState } from './settings.ts'
+import { ticketFeeWarnings } from './ticket-fee-warnings.ts'
 import type { Turns } from './turns.ts'
 import { matchInbound } from './two-phase.ts'
 
@@ -264,20 +265,29 @@ async function sessionOf(
     taken,
     extension: isOutdated ? undefined : extension,
     isListedAsFailed,
-    warnings: annotationWarnings(connector.implementation, partsOf(result.session.data), {
-      id: taken.session_id,
-      kind: session.kind,
-      data: session.data,
-    }),
+    warnings: [
+      ...annotationWarnings(connector.implementation, partsOf(result.session.data), {
+        id: taken.session_id,
+        kind: session.kind,
+        data: session.data,
+      }),
+      ...ticketFeeWarnings(session),
+    ],
     outcome: {
       ...said,
       status: isOutdated ? 'discarded' : 'converted',
-      message: isOutdated ? 'A later source has said what this session is.' : message,
+      message: isOutdated ? 'A later source has said what this session is.' : (message ?? toldOf(taken)),
       session_id: taken.session_id,
       session_key: key,
       result_sha256: isOutdated ? undefined : taken.result_sha256,
     },
   }
+}
+
+function toldOf({ status }: TakenIn): string | null {
+  return status === 'invalid'
+    ? 'The session does not follow its schema, so nobody is told of it: see its problems.'
+    : null
 }
 
 function updatedOf(content: Buffer | undefined): SourceOutcome['updated'] {

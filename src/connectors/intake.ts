@@ -13,12 +13,15 @@ import type { ProducingConnection } from './producing.ts'
 /** The room of sessions, handed down: connectors and sessions do not import each other. */
 export interface Intake {
   /** Takes a session in. The same again is the first result. @throws SluiceError CONFLICT (same id, other content), GONE (purged), VALIDATION_FAILED */
-  submit(submission: Submission, author: Principal): Promise<{ readonly created: boolean; readonly revision: number }>
+  submit(
+    submission: Submission,
+    author: Principal,
+  ): Promise<{ readonly created: boolean; readonly revision: number; readonly status: string }>
   /** A new revision, or nothing when it says the same. @throws SluiceError GONE, VALIDATION_FAILED */
   update(
     change: Omit<Submission, 'team' | 'flow' | 'kind'>,
     author: Principal,
-  ): Promise<{ readonly changed: boolean; readonly revision: number }>
+  ): Promise<{ readonly changed: boolean; readonly revision: number; readonly status: string }>
 }
 
 export interface Submission extends Omit<ConvertedSession, 'id'> {
@@ -32,6 +35,8 @@ export interface TakenIn {
   readonly revision: number
   /** `outdated`: a later raw source has said what this session is. */
   readonly as: 'new' | 'revision' | 'unchanged' | 'outdated'
+  /** Of the session; `invalid` when it does not follow its schema. */
+  readonly status: string
   /** Of what was taken in, hex. */
   readonly result_sha256: string
 }
@@ -59,24 +64,25 @@ export async function takeIn(
       sessionId(connection.id, key === undefined ? ['source', source.id] : ['key', key], generation)
     const taken = { session_id: id, result_sha256 }
     try {
-      const { created, revision } = await intake
+      const { created, revision, status } = await intake
         .submit({ ...content, id, team: flow.team, flow: flow.slug }, author)
         .catch((error: unknown) => {
-          if (codeOf(error) === 'CONFLICT') return { created: undefined, revision: 0 }
+          if (codeOf(error) === 'CONFLICT') return { created: undefined, revision: 0, status: '' }
           throw error
         })
-      if (created !== undefined) return { ...taken, revision, as: created ? 'new' : 'unchanged' }
+      if (created !== undefined) return { ...taken, revision, status, as: created ? 'new' : 'unchanged' }
 
       const before = await lastResult(pool, connection.id, id, source.position)
       if (chosen !== undefined && !before.isOwn) {
         throw new SluiceError('CONFLICT', `There is a session ${id} already, which this connection has not made.`)
       }
-      if (before.hasLater) return { ...taken, revision: before.revision, as: 'outdated' }
+      if (before.hasLater) return { ...taken, ...before.session, as: 'outdated' }
       // What modifiers have made of it since stays.
-      if (before.result_sha256 === result_sha256) return { ...taken, revision: before.revision, as: 'unchanged' }
+      if (before.result_sha256 === result_sha256) return { ...taken, ...before.session, as: 'unchanged' }
       const { data, payment_id = null, config = {}, schema_url = null } = content
       const updated = await intake.update({ id, data, payment_id, config, schema_url }, author)
-      return { ...taken, revision: updated.revision, as: updated.changed ? 'revision' : 'unchanged' }
+      const { revision: made, status: became } = updated
+      return { ...taken, revision: made, status: became, as: updated.changed ? 'revision' : 'unchanged' }
     } catch (error) {
       // A session that is over stays over; what comes later under the same key is another one.
       if (codeOf(error) !== 'GONE' || named !== undefined || key === undefined || generation === mostGenerations)
@@ -111,7 +117,7 @@ interface LastResult {
   /** The connection made it, or a raw source of the connection is linked to it. */
   readonly isOwn: boolean
   readonly hasLater: boolean
-  readonly revision: number
+  readonly session: { readonly revision: number; readonly status: string }
   readonly result_sha256: string | null
 }
 
@@ -128,7 +134,7 @@ async function lastResult(
         select r.position, r.result_sha256, r.converted_at from raw_sources r
          where r.session_id = $2 and r.connection_id = $1 and r.result_sha256 is not null
       )
-      select s.revision,
+      select jsonb_build_object('revision', s.revision, 'status', s.status) as session,
              (s.author_kind = 'connection' and s.author_id = $1::text) or exists (select from linked)
                or exists (select from session_revisions v
                            where v.session_id = s.id and v.author_kind = 'connection' and v.author_id = $1::text) as "isOwn",
@@ -137,7 +143,7 @@ async function lastResult(
         from sessions s where s.id = $2`,
     values: [connectionId, sessionId, position],
   })
-  return rows[0] ?? { isOwn: false, hasLater: false, revision: 0, result_sha256: null }
+  return rows[0] ?? { isOwn: false, hasLater: false, session: { revision: 0, status: '' }, result_sha256: null }
 }
 
 function codeOf(error: unknown): string | undefined {

@@ -6,6 +6,7 @@ import type { Sealer } from '../access/seal.ts'
 import type { Config } from '../config.ts'
 import { createConnectionCarrier } from '../connectors/carrier.ts'
 import { environmentOf } from '../connectors/environment.ts'
+import { type ProductionOptions, startProduction } from '../connectors/production.ts'
 import { createTaskHandlers } from '../connectors/task-handlers.ts'
 import { startTaskRunner } from '../connectors/task-runner.ts'
 import type { Database } from '../database/database.ts'
@@ -22,6 +23,7 @@ import type { Log } from '../log.ts'
 import { sessionSchedules } from '../sessions/jobs.ts'
 import { createWebhookCarrier } from '../webhooks/carrier.ts'
 import { startTelling, type TellingOptions } from '../webhooks/operational-telling.ts'
+import { createIntake } from './intake.ts'
 import { createWorkerMetrics, serveMetrics } from './metrics.ts'
 import { startSchedules } from './schedules.ts'
 
@@ -54,6 +56,8 @@ export interface WorkerParts extends WorkerOptions {
   readonly drainMs?: number
   /** How teams are told how their targets fare. */
   readonly telling?: Pick<TellingOptions, 'pollMs' | 'gatherMs' | 'everyMs'>
+  /** How connections run at their times, and raw sources are converted. */
+  readonly production?: Pick<ProductionOptions, 'runs' | 'conversions' | 'sandbox'> | undefined
 }
 
 /**
@@ -72,6 +76,7 @@ export async function startWorkerParts({
   engine: engineOptions,
   drainMs = 8000,
   telling: tellingOptions,
+  production: productionOptions,
   ...options
 }: WorkerParts): Promise<Worker & { readonly engine: DeliveryEngine; readonly metricsUrl: string | undefined }> {
   const { config, database, log } = options
@@ -86,6 +91,7 @@ export async function startWorkerParts({
   const publicUrl = config.PUBLIC_URL.replace(/\/$/, '')
   const telling = startTelling({ pool: database.pool, mailer, publicUrl, log, ...tellingOptions })
   const tasks = startConnectorTasks({ ...options, egress, mailer })
+  const producing = startProducing({ ...options, egress, mailer }, productionOptions)
   const metrics = createWorkerMetrics(database.pool)
   const { METRICS_HOST: host, METRICS_PORT: port } = config
   const serving = port === undefined ? undefined : await serveMetrics({ registry: metrics.registry, host, port, log })
@@ -108,6 +114,7 @@ export async function startWorkerParts({
         replays.close(),
         telling.close(),
         tasks.close(),
+        producing.close(),
         engine.stop({ waitMs: drainMs }),
       ])
       await Promise.all(carriers.map((carrier) => carrier.close?.()))
@@ -141,6 +148,31 @@ function allCarriers({ config, database, sealer, files, egress, mailer, log }: C
       environment: environmentOf(config),
     }),
   ]
+}
+
+/** Producers at their times, and what they and third parties brought in. */
+function startProducing(
+  { config, database, sealer, files, egress, mailer, log }: CarrierParts,
+  options: WorkerParts['production'],
+) {
+  const intake = createIntake({ database, retentionDays: config.RETENTION_DAYS })
+  const production = startProduction({
+    database,
+    sealer,
+    egress,
+    mailer,
+    log,
+    objects: files,
+    environment: environmentOf(config),
+    intake,
+    ...options,
+  })
+  return {
+    async close() {
+      await production.close()
+      await intake.close()
+    },
+  }
 }
 
 /** What gateways leave to workers, because vendors' code and packages are in it. */
