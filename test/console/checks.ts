@@ -19,7 +19,7 @@ export function watch(page: Page): void {
   page.on('console', (message) => {
     if (message.type() === 'error' || message.type() === 'warning') kept.push(`${message.type()}: ${message.text()}`)
   })
-  page.on('pageerror', (error) => kept.push(`thrown: ${error.stack ?? error.message}`))
+  page.on('pageerror', (error) => kept.push(`thrown: ${error.stack || error.message || JSON.stringify(error)}`))
   page.on('response', (response) => {
     if (response.status() >= 500) kept.push(`${response.status()} from ${response.url()}`)
   })
@@ -51,7 +51,7 @@ export async function signIn(page: Page, { email, password }: Person, at = '/con
 /** Waits until the page has its heading and nothing on it is loading (`aria-busy`). */
 export async function settled(page: Page): Promise<void> {
   await page.locator('h1').first().waitFor()
-  await page.waitForFunction('document.querySelector("[aria-busy=true]") === null')
+  await page.locator('body:not(:has([aria-busy="true"]))').waitFor({ state: 'attached' })
   await page.evaluate('document.fonts.ready')
 }
 
