@@ -240,7 +240,7 @@ describe('runs', () => {
     const deliveries = await Promise.all(
       Array.from({ length: 60 }, (_, at) => again(first, connections[at % names.length])),
     )
-    const carriers = [ground.carrier(), ground.carrier()]
+    const carriers = [ground.carrier({ maxProcesses: 4 }), ground.carrier({ maxProcesses: 4 })]
     const reports = await Promise.all(deliveries.map((each, at) => carriers[at % 2]?.deliver(each, unhurried)))
     expect(reports.filter((report) => report?.outcome !== 'succeeded')).toEqual([])
     const data = (await stored(first.session_id)) as Record<string, Record<string, unknown>>

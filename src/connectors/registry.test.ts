@@ -188,7 +188,11 @@ describe('connecting', () => {
     await expect(join('nonsense')).rejects.toThrow('Write implementation@version or its id.')
     const submitted = await install(await ground.package(code))
     await expect(join(submitted.id, { settings: {} })).rejects.toThrow('is submitted. An admin must approve it first.')
-    const producer = await install(await ground.package(code, { kinds: ['producer'] }))
+    await expect(install(await ground.package(code, { kinds: ['producer'] }))).rejects.toThrow(
+      'The manifest says that it is a producer, but its code has no getRawSources. Export it, or change "kinds".',
+    )
+    const produces = 'export default { getRawSources: () => [], convertRawSource: () => null }'
+    const producer = await install(await ground.package(produces, { kinds: ['producer'] }))
     await review(producer.id, 'approved')
     const { id: flow_id } = ground.flow
     await expect(join(producer.id, { settings: {}, flow_id, schedule: '61 * * * *' })).rejects.toThrow(

@@ -9,6 +9,7 @@
 import type { Database } from '../database/database.ts'
 import { SluiceError } from '../errors.ts'
 import { bundleConnector, type ConnectorPackage } from './bundle.ts'
+import { missingFunctions } from './kinds.ts'
 import { type Permission, type SettingItem, withSettings } from './manifest.ts'
 import { permissionSentences } from './permission-sentences.ts'
 import { createSandboxPool, type SandboxPool } from './sandbox/pool.ts'
@@ -87,11 +88,8 @@ async function inspected(made: ConnectorPackage, given?: SandboxPool): Promise<I
     const found = await sandboxes.inspect({ key: `install ${made.sha256}`, bundle: made.bundle, timeoutMs: 15_000 })
     if (!found.ok) throw refused(found.message)
     const functions = [...new Set(found.functions)].slice(0, 50).map((name) => name.slice(0, 100))
-    if (made.manifest.kinds.includes('consumer') && !functions.includes('consume')) {
-      throw refused(
-        'The manifest says that it is a consumer, but its code has no consume. Export it, or change "kinds".',
-      )
-    }
+    const missing = missingFunctions(made.manifest.kinds, functions)
+    if (missing.length > 0) throw refused(missing.join('\n'))
     return { ...made, manifest: withSettings(made.manifest, found.settings), functions }
   } finally {
     if (!given) await sandboxes.close()
