@@ -3,24 +3,25 @@ import { type CSSVariablesResolver, createTheme, type MantineColorsTuple } from 
 
 /** The accent: the colour of deep water. */
 const water: MantineColorsTuple = [
-  '#e6f7fa',
-  '#cfecf2',
-  '#a1d8e4',
-  '#6fc3d5',
-  '#46afc5',
-  '#2a9cb5',
-  '#1487a1',
+  '#e8f7fa',
+  '#d3edf3',
+  '#a9dae6',
+  '#7cc7d8',
+  '#52b3c9',
+  '#2fa0b8',
+  '#188ba4',
+  '#0f7d94',
   '#0b7285',
-  '#085f70',
-  '#044a58',
+  '#075566',
 ]
 
 export const theme = createTheme({
   primaryColor: 'water',
   colors: { water },
-  primaryShade: { light: 7, dark: 5 },
+  primaryShade: { light: 8, dark: 7 },
   autoContrast: true,
-  luminanceThreshold: 0.32,
+  // Above it, black reads better than white.
+  luminanceThreshold: 0.22,
   cursorType: 'pointer',
   focusRing: 'auto',
   respectReducedMotion: true,
@@ -38,7 +39,11 @@ export const theme = createTheme({
   components: {
     Alert: { defaultProps: { variant: 'light' } },
     Badge: { defaultProps: { variant: 'light', radius: 'sm', tt: 'none', fw: 550 } },
-    Modal: { defaultProps: { centered: true, overlayProps: { backgroundOpacity: 0.45 } } },
+    Avatar: { defaultProps: { autoContrast: true } },
+    Modal: {
+      defaultProps: { centered: true, overlayProps: { backgroundOpacity: 0.45 } },
+      styles: { title: { fontWeight: 650, fontSize: 'var(--mantine-font-size-lg)', overflowWrap: 'anywhere' } },
+    },
     Paper: { defaultProps: { radius: 'md' } },
     Tooltip: {
       defaultProps: { withArrow: true, multiline: true, maw: 320, events: { hover: true, focus: true, touch: true } },

@@ -62,7 +62,7 @@ export function ConfirmDelete({
             <Button variant="default" onClick={onClose}>
               {t('cancel')}
             </Button>
-            <Button type="submit" color="red" loading={running}>
+            <Button type="submit" color="red.9" loading={running}>
               {action}
             </Button>
           </Group>

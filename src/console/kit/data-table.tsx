@@ -157,10 +157,10 @@ function Cards<Row>({ label, rows, columns }: CardsProps<Row>) {
               ))}
             </Group>
           </Group>
-          <DataList mt="xs" gap={6} labelWidth={110}>
+          <DataList mt="xs" gap={6} labelWidth={104}>
             {rest.map((column) => (
               <DataList.Item key={column.id}>
-                <DataList.ItemLabel>{column.header}</DataList.ItemLabel>
+                <DataList.ItemLabel w={104}>{column.header}</DataList.ItemLabel>
                 <DataList.ItemValue style={{ minWidth: 0, overflowWrap: 'anywhere' }}>
                   {column.cell(row)}
                 </DataList.ItemValue>

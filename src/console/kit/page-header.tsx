@@ -46,7 +46,7 @@ export function PageHeader({ title, description, badge, actions, back }: PageHea
             {badge}
           </Group>
           {description && (
-            <Text c="dimmed" maw={720} mt={4} component="div">
+            <Text c="dimmed" size="sm" maw={720} mt={4} component="div">
               {description}
             </Text>
           )}
