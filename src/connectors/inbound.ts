@@ -202,8 +202,8 @@ export async function storePayload(
 const storeSql = `
 with stored as (
   insert into raw_sources
-    (connection_id, team_id, origin, status, content, size, sha256, mime, headers, sealed_headers, message_id, due_at, received_at)
-  select $1, $2::uuid, 'inbound', 'received', $3, $4, $5, $6, $7::jsonb, $8, $9, now(), now()
+    (connection_id, team_id, origin, status, content, size, sha256, payload_sha256, mime, headers, sealed_headers, message_id, due_at, received_at)
+  select $1, $2::uuid, 'inbound', 'received', $3, $4, $5, $5, $6, $7::jsonb, $8, $9, now(), now()
    where $10::int is null
       or (select count(*) from (select from raw_sources r
                                  where r.connection_id = $1 and r.status = 'received' limit $10) as waiting) < $10
@@ -267,7 +267,7 @@ async function readOutcome(
   const { rows } = await pool.query<PayloadOutcome>({
     name: 'inbound: read outcome',
     text: `select status, message, is_refused from raw_sources
-            where connection_id = $2 and (id = $1 or sha256 = $3)
+            where connection_id = $2 and (id = $1 or payload_sha256 = $3)
             order by id = $1 desc, position desc limit 1`,
     values: [id, connection_id, sha256],
   })

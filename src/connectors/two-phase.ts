@@ -44,10 +44,10 @@ export interface InboundRow {
   readonly is_accepted: boolean
   readonly validated_at: Date | null
   readonly content: Buffer
-  readonly sha256: string
   readonly headers: Readonly<Record<string, string>> | null
   readonly sealed_headers: Buffer | null
   readonly lease_token: string | null
+  /** This one included. */
   readonly attempt_count: number
 }
 
@@ -154,7 +154,7 @@ async function refuse(
     text: `update raw_sources
               set status = case when $4 then 'discarded' else 'failed' end::raw_source_status, is_refused = true,
                   message = $3, content = case when $4 then null else content end, sealed_headers = null,
-                  attempt_count = attempt_count + 1, due_at = null, lease_token = null, leased_until = null
+                  due_at = null, lease_token = null, leased_until = null
             where id = $1 and lease_token is not distinct from $2::uuid`,
     values: [id, lease_token, message.replaceAll('\0', '').slice(0, 4000), forget],
   })
@@ -183,7 +183,7 @@ async function recordRefusal(
     method: 'validatePayload',
     connector: `${connector.manifest.implementation}@${connector.manifest.version}`,
     revision: null,
-    attempt: row.attempt_count + 1,
+    attempt: row.attempt_count,
     succeeded: false,
     message: run.message,
     log: run.log,
@@ -257,91 +257,123 @@ async function locked<Value>(
   }
 }
 
-async function settleMatch(
+/**
+ * Decides under the lock, and writes it down.
+ *
+ * @internal exported for its test
+ */
+export async function settleMatch(
   pool: pg.Pool,
-  row: InboundRow,
+  row: Pick<InboundRow, 'id' | 'connection_id' | 'is_accepted' | 'lease_token'>,
   { external_id, isTwoPhase: twoPhase }: { readonly external_id: string; readonly isTwoPhase: boolean },
 ): Promise<InboundMatch> {
   const step = await locked(pool, row.connection_id, async (client) => {
-    const { rows } = await client.query<Known>({
-      name: 'raw sources: who has this id',
-      // An entry that has the id goes before payloads that only carry it.
-      text: `select id, status, coalesce(sha256 = $4, false) as same
-               from (select id, status, sha256, 1 as place from raw_sources
-                      where connection_id = $1 and unique_id = any($2::text[])
-                     union all
-                     select id, status, sha256, 2 from raw_sources
-                      where connection_id = $1 and external_id = $3 and status = 'unmatched' and sha256 = $4 and id <> $5
-               ) as known
-              order by place limit 1`,
-      values: [row.connection_id, [external_id, digestOfUniqueId(external_id)], external_id, row.sha256, row.id],
-    })
-    const [known] = rows
-    const decided = stepFor(known, { id: row.id, isTwoPhase: twoPhase, isAccepted: row.is_accepted })
-    await takeStep(client, decided, row, external_id, known?.id ?? null)
-    return decided
+    for (;;) {
+      const { rows } = await client.query<Known & { readonly is_held: boolean }>({
+        name: 'raw sources: who has this id',
+        text: knownSql,
+        values: [row.connection_id, [external_id, digestOfUniqueId(external_id)], external_id, row.id, row.lease_token],
+      })
+      const [known] = rows
+      const decided = stepFor(known, { id: row.id, isTwoPhase: twoPhase, isAccepted: row.is_accepted })
+      if (await takeStep(client, decided, row, external_id, known?.id ?? null)) return decided
+      // What was known has changed meanwhile, or our lease is over. Then we find nothing to write.
+      if (!(await isHeld(client, row))) return 'lost'
+    }
   })
-  if (step === 'repeat' || step === 'again') return { outcome: 'settled', as: 'repeated' }
+  if (step === 'repeat' || step === 'again' || step === 'lost') return { outcome: 'settled', as: 'repeated' }
   if (step === 'unmatched' || step === 'differs') return { outcome: 'settled', as: 'unmatched' }
   return { outcome: 'convert', external_id }
 }
 
+/** An entry that has the id goes before payloads that only carry it. */
+const knownSql = `
+select known.id, known.status, coalesce(known.payload_sha256 = own.payload_sha256, false) as same
+  from raw_sources own
+ cross join lateral (
+   select id, status, payload_sha256, 1 as place from raw_sources
+    where connection_id = $1 and unique_id = any($2::text[])
+   union all
+   select id, status, payload_sha256, 2 from raw_sources
+    where connection_id = $1 and external_id = $3 and status = 'unmatched' and payload_sha256 = own.payload_sha256 and id <> $4
+ ) as known
+ where own.id = $4
+ order by place limit 1`
+
+async function isHeld(client: pg.PoolClient, { id, lease_token }: Pick<InboundRow, 'id' | 'lease_token'>) {
+  const { rowCount } = await client.query(
+    'select from raw_sources where id = $1 and lease_token is not distinct from $2::uuid',
+    [id, lease_token],
+  )
+  return rowCount === 1
+}
+
+/** @returns whether it was so. Only who holds the lease writes. */
 async function takeStep(
   client: pg.PoolClient,
   step: Step,
-  row: InboundRow,
+  { id, lease_token }: Pick<InboundRow, 'id' | 'lease_token'>,
   external_id: string,
   knownId: string | null,
-): Promise<void> {
-  const { id } = row
+): Promise<boolean> {
   switch (step) {
     case 'go':
-      return
+      return true
     case 'take':
     case 'revision':
-      await client.query(
-        `update raw_sources set external_id = $2, unique_id = case when $3 then $2 end, validated_at = now(), sealed_headers = null
-          where id = $1`,
-        [id, external_id, step === 'take'],
+      return wrote(
+        client.query(
+          `update raw_sources set external_id = $3, unique_id = case when $4 then $3 end, validated_at = now(), sealed_headers = null
+            where id = $1 and lease_token is not distinct from $2::uuid`,
+          [id, lease_token, external_id, step === 'take'],
+        ),
       )
-      return
     case 'replace':
-      await client.query(replaceSql, [id, external_id, knownId])
-      return
+      return wrote(client.query(replaceSql, [id, lease_token, external_id, knownId]))
     case 'repeat':
     case 'again':
-      await client.query(
-        `with gone as (delete from raw_sources where id = $1)
-         update raw_sources
-            set repeats = repeats + 1,
-                status = case when $3 and status = 'failed' then 'received' else status end,
-                due_at = case when $3 and status = 'failed' then now() else due_at end
-          where id = $2`,
-        [id, knownId, step === 'again'],
-      )
-      return
+      return wrote(client.query(repeatSql, [id, lease_token, knownId, step === 'again']))
     default:
-      await client.query(
-        `update raw_sources
-            set status = 'unmatched', external_id = $2, message = $3, validated_at = now(), sealed_headers = null,
-                due_at = null, lease_token = null, leased_until = null
-          where id = $1 and lease_token is not distinct from $4::uuid`,
-        [id, external_id, step === 'differs' ? differs : unknownId, row.lease_token],
+      return wrote(
+        client.query(
+          `update raw_sources
+              set status = 'unmatched', external_id = $3, message = $4, validated_at = now(), sealed_headers = null,
+                  due_at = null, lease_token = null, leased_until = null
+            where id = $1 and lease_token is not distinct from $2::uuid`,
+          [id, lease_token, external_id, step === 'differs' ? differs : unknownId],
+        ),
       )
   }
 }
 
+async function wrote(written: Promise<pg.QueryResult>): Promise<boolean> {
+  return (await written).rowCount === 1
+}
+
+const repeatSql = `
+with gone as (
+  delete from raw_sources where id = $1 and lease_token is not distinct from $2::uuid returning repeats
+)
+update raw_sources r
+   set repeats = r.repeats + gone.repeats + 1,
+       attempt_count = case when $4 and r.status = 'failed' then 0 else r.attempt_count end,
+       due_at = case when $4 and r.status = 'failed' then now() else r.due_at end,
+       status = case when $4 and r.status = 'failed' then 'received' else r.status end
+  from gone where r.id = $3`
+
 /** The update waits for what the delete returns, so the id is free when it is taken. */
 const replaceSql = `
-with gone as (
-  delete from raw_sources where id = $3 and status in ('pending', 'missing', 'failed')
-  returning id, status, session_id, session_key, repeats, created_at
+with own as (
+  select id from raw_sources where id = $1 and lease_token is not distinct from $2::uuid
+), gone as (
+  delete from raw_sources k using own where k.id = $4 and k.status in ('pending', 'missing', 'failed')
+  returning k.id, k.status, k.session_id, k.session_key, k.repeats, k.created_at
 ), runs as (
   update connector_runs r set raw_source_id = $1 from gone where r.raw_source_id = gone.id
 )
 update raw_sources r
-   set unique_id = $2, external_id = $2, is_late = gone.status = 'missing', session_id = gone.session_id,
-       session_key = gone.session_key, repeats = gone.repeats, created_at = gone.created_at,
+   set unique_id = $3, external_id = $3, is_late = gone.status = 'missing', session_id = gone.session_id,
+       session_key = gone.session_key, repeats = r.repeats + gone.repeats, created_at = gone.created_at,
        validated_at = now(), sealed_headers = null
   from gone
  where r.id = $1`
@@ -465,24 +497,3 @@ with given as (
   returning 1
 )
 select (select count(*)::int from waiting) as pending, (select count(*)::int from matched) as matched`
-
-/** How many ids of each kind a run of phase one is told. */
-const mostTold = 5000
-
-/** For the context of `getRawSources`: what is waited for, and what was seen, newest first. */
-export async function idsOf(
-  pool: pg.Pool,
-  connectionId: string,
-): Promise<{ readonly pending: readonly string[]; readonly known: readonly string[] }> {
-  const { rows } = await pool.query<{ pending: string[]; known: string[] }>({
-    name: 'raw sources: ids of a connection',
-    text: `select array(select unique_id from raw_sources
-                         where connection_id = $1 and status = 'pending' and unique_id is not null
-                         order by position desc limit ${mostTold}) as pending,
-                  array(select unique_id from raw_sources
-                         where connection_id = $1 and status not in ('pending', 'unmatched') and unique_id is not null
-                         order by created_at desc limit ${mostTold}) as known`,
-    values: [connectionId],
-  })
-  return rows[0] ?? { pending: [], known: [] }
-}
