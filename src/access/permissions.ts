@@ -293,7 +293,8 @@ export const exposures: Readonly<Record<string, Exposure>> = {
     read: {
       ...people(ofOwnTeams),
       consumer: {
-        rows: { ...ownTeams, ...ownIntegration },
+        // One whose modifiers have not settled is not there yet.
+        rows: { ...ownTeams, ...ownIntegration, session: { status: { _neq: 'settling' } } },
         columns: [
           'id',
           'session_id',
@@ -429,6 +430,23 @@ export const exposures: Readonly<Record<string, Exposure>> = {
   },
   connector_runs: {
     read: people({ rows: { connection: ownTeams }, columns: '*' }),
+  },
+  raw_sources: {
+    // What came in is handed out by raw_source_content, which is audited.
+    hidden: ['content', 'headers', 'sealed_headers', 'lease_token', 'leased_until', 'result_sha256'],
+    read: {
+      admin: everything,
+      editor: ofOwnTeams,
+      // As with sessions: that it came and what became of it, not what it says.
+      viewer: {
+        rows: ownTeams,
+        columns: [
+          ...['id', 'connection_id', 'team_id', 'session_id', 'origin', 'status', 'size', 'mime', 'attempt_count'],
+          ...['repeats', 'is_refused', 'is_accepted', 'is_late', 'due_at', 'received_at', 'converted_at', 'purged_at'],
+          ...['created_at', 'position'],
+        ],
+      },
+    },
   },
   api_credentials: {
     read: people(ofOwnTeams),

@@ -5,8 +5,10 @@ import { createSignIns } from '../access/sign-ins.ts'
 import type { Config } from '../config.ts'
 import { createConnectorActions } from '../connectors/actions.ts'
 import { createInboundActions } from '../connectors/inbound-actions.ts'
+import { createProductionActions } from '../connectors/production-actions.ts'
 import { createTaskDesk } from '../connectors/task-desk.ts'
 import type { Database } from '../database/database.ts'
+import { createNotifier, productionChannel, settlingsChannel } from '../database/notifications.ts'
 import { createMailer } from '../egress/mail.ts'
 import { createFileActions } from '../files/actions.ts'
 import { type AllFileParts, createFileParts } from '../files/parts.ts'
@@ -72,7 +74,9 @@ export async function openDomain(options: DomainOptions): Promise<DomainParts> {
     log,
   })
   const files = createFileParts({ config, pool: database.pool, log })
+  const settling = createNotifier({ pool: database.pool, channels: [settlingsChannel], log })
   const sessions = createSessionActions({
+    settling: () => settling.notify(),
     database,
     checker,
     files: files.files,
@@ -81,6 +85,7 @@ export async function openDomain(options: DomainOptions): Promise<DomainParts> {
     committed,
     log,
   })
+  const production = createNotifier({ pool: database.pool, channels: [productionChannel], log })
   const desk = createTaskDesk({ pool: database.pool, sealer, feed })
   return {
     actions: {
@@ -97,12 +102,15 @@ export async function openDomain(options: DomainOptions): Promise<DomainParts> {
         publicUrl: config.PUBLIC_URL.replace(/\/$/, ''),
         committed,
       }),
+      production: createProductionActions({ pool: database.pool, wanted: () => production.notify(), committed }),
     },
     rules: createWriteRules({ sealer, webhooks, checker, retention: { maxDays: config.RETENTION_MAX_DAYS } }),
     files,
     async close() {
       await people.close()
+      await production.close()
       await mailer.close()
+      await settling.close()
       await checker.close()
     },
   }

@@ -27,7 +27,7 @@ const peopleNotRun: PeopleActions = {
 
 /** For who wants the schemas and runs no action. */
 export const actionsNotRun: Actions = {
-  sessions: { submit: notRun, update: notRun, revalidate: notRun, purge: notRun, upsertSchema: notRun },
+  sessions: { submit: notRun, update: notRun, revalidate: notRun, purge: notRun, modify: notRun, upsertSchema: notRun },
   destinations: { available: notRun, remove: notRun, withdraw: notRun },
   webhooks: {
     create: notRun,
@@ -47,6 +47,7 @@ export const actionsNotRun: Actions = {
   people: peopleNotRun,
   files: { createUpload: notRun, completeUpload: notRun, createLink: notRun, createLinks: notRun },
   inbound: { address: notRun, rotate: notRun, discard: notRun },
+  production: { run: notRun, convert: notRun, content: notRun },
   connectors: {
     install: notRun,
     review: notRun,

@@ -3,6 +3,7 @@ import { type GraphQLSchema, lexicographicSortSchema, printSchema } from 'graphq
 import type { Audit } from '../access/audit.ts'
 import type { Role } from '../access/principal.ts'
 import { addInboundActions, type InboundActions } from '../connectors/inbound-schema.ts'
+import { addProductionActions, type ProductionActions } from '../connectors/production-schema.ts'
 import { addConnectorActions, type ConnectorActions } from '../connectors/schema.ts'
 import { addFileActions, type FileActions } from '../files/schema.ts'
 import { addDestinationActions, type DestinationActions } from '../sessions/destinations-schema.ts'
@@ -30,6 +31,7 @@ export interface Actions {
   readonly files: FileActions
   readonly connectors: ConnectorActions
   readonly inbound: InboundActions
+  readonly production: ProductionActions
 }
 
 export type RoleSchemas = (role: Role) => RoleSchema
@@ -67,6 +69,7 @@ function buildRoleSchema(model: Model, role: Role, actions: Actions, audit: Audi
   addFileActions(builder, role, actions.files)
   addConnectorActions(builder, role, actions.connectors)
   addInboundActions(builder, role, actions.inbound)
+  addProductionActions(builder, role, actions.production)
   const schema = builder.toSchema({ sortSchema: false })
   return { schema: audit ? auditActions(schema, view, audit) : schema, view }
 }

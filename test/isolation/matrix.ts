@@ -73,6 +73,7 @@ export const tables: Readonly<Record<string, TableLine>> = {
   connectors: line(people('approved')),
   connections: line(people('team'), { update: editors, delete: editors }),
   connector_runs: line(people('team')),
+  raw_sources: line(people('team')),
   audit_entries: line(people('team')),
   trips: line(people('team', 'granted')),
 }
@@ -167,6 +168,9 @@ export const actions: Readonly<Record<string, ActionLine>> = {
     'dry_run_connection(connection_id: $id, session_id: $session) { id }',
     async ({ row }) => ({ id: (await row('connections')).id, session: (await row('sessions')).id }),
   ),
+  run_connection: onRow(editing, 'connections', 'run_connection(id: $id) { id }'),
+  convert_raw_sources: onRow(editing, 'raw_sources', 'convert_raw_sources(ids: [$id]) { count }'),
+  raw_source_content: onRow(editing, 'raw_sources', 'raw_source_content(id: $id) { content }'),
   rerun: onRow(editing, 'connector_runs', 'rerun(run_id: $id) { delivery_id }'),
   inbound_address: query(persons, '$id: uuid!', 'inbound_address(connection_id: $id) { url }', async ({ row }) => ({
     id: (await row('connections')).id,
@@ -198,6 +202,12 @@ export const actions: Readonly<Record<string, ActionLine>> = {
   ),
   revalidate_session: onRow(editing, 'sessions', 'revalidate_session(id: $id) { __typename }'),
   purge_session: onRow(editing, 'sessions', 'purge_session(id: $id, reason: "not ours") { id }'),
+  modify_session: mutation(
+    editing,
+    '$connection: uuid!, $session: uuid!',
+    'modify_session(connection_id: $connection, session_id: $session) { session_id }',
+    async ({ row }) => ({ connection: (await row('connections')).id, session: (await row('sessions')).id }),
+  ),
   upsert_payload_schema: mutation(
     editing,
     '$object: upsert_payload_schema_input!',
