@@ -16,6 +16,7 @@ it('explains what would happen, and that happens', () => {
         const destination = destinations.find((each) => each.integration_id === target.integration_id)
         const facts: TargetFacts = {
           ...target,
+          kind: target.kind === 'webhook' ? 'webhook' : 'connection',
           name: target.id,
           integration: target.integration_id,
           integration_active: true,

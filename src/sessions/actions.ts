@@ -1,9 +1,11 @@
 /** What the GraphQL actions of sessions do. */
 import { noteForAudit } from '../access/audit-notes.ts'
+import { requireOwn } from '../access/own.ts'
 import { type SchemaParts, upsertPayloadSchema } from './payload-schemas.ts'
 import { revalidateSession } from './publish.ts'
 import { type PurgeParts, purgeSession } from './purge.ts'
 import type { SessionActions } from './schema.ts'
+import { askModifier } from './settling-ask.ts'
 import { submitSession } from './submit.ts'
 import { updateSession } from './update.ts'
 
@@ -12,29 +14,42 @@ export interface SessionActionParts extends SchemaParts, Omit<PurgeParts, 'pool'
   readonly retentionDays: number
   /** Called when rows have changed. */
   readonly committed: () => void
+  /** Called when a session waits for its modifiers: a worker is wanted at once. */
+  readonly settling?: () => void
 }
 
 export function createSessionActions(parts: SessionActionParts): SessionActions {
-  const { database, committed, retentionDays } = parts
+  const { database, committed, retentionDays, settling } = parts
   return {
     async submit(object, context) {
       const { principal, address, requestId } = context
       const result = await submitSession(object, { ...parts, principal, retentionDays, address, requestId })
       if (result.created) {
         noteForAudit(context, { recorded: true })
+        if (result.status === 'settling') settling?.()
         committed()
       }
       return result
     },
     async update(object, { principal }) {
       const result = await updateSession(object, { ...parts, principal })
+      if (result.settling) settling?.()
       if (result.changed) committed()
       return result
     },
     async revalidate(which, { principal }) {
       const result = await revalidateSession(which, { ...parts, principal })
+      if (result.published > 0) settling?.()
       if (result.checked > 0) committed()
       return result
+    },
+    async modify(which, context) {
+      noteForAudit(context, { session_ids: [which.session_id] })
+      await requireOwn(database.pool, 'connection', which.connection_id, context.principal)
+      await requireOwn(database.pool, 'session', which.session_id, context.principal)
+      await askModifier(database.pool, which)
+      settling?.()
+      return which
     },
     async purge(which, context) {
       noteForAudit(context, { session_ids: [which.id], detail: { reason: which.reason.slice(0, 200) } })

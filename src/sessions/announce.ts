@@ -24,33 +24,49 @@ export interface Announcement {
   readonly deliveries: number
 }
 
-interface SessionFacts {
+/** What decides who hears of a session. */
+export interface SessionFacts {
   readonly id: string
   readonly team: string
   readonly flow: string
   readonly kind: string
+  readonly schema_url: string | null
+  /** It waits for its modifiers already: what is announced at the end, `` for nothing unless it changes; else null. */
+  readonly settling: string | null
   readonly config: Readonly<Record<string, unknown>>
   readonly grants: FlowDestination[]
   readonly targets: Target[]
 }
 
-/** SQL: the switched-on targets of the integrations that `from` selects as `integration_id`, as a JSON list of Target. */
+/**
+ * SQL: the switched-on targets of the integrations that `from` selects as `integration_id`, as a JSON list of Target. A
+ * connection is one as its connector is: a consumer gets deliveries, an approved modifier is asked before.
+ */
 export const targetsOf = (from: string) => `
   coalesce((select json_agg(target) from (
-    select w.id, 'webhook' as kind, w.integration_id, w.pattern, w.events, w.xmin::text as version
+    select w.id, 'webhook' as kind, w.integration_id, w.pattern, w.events, w.xmin::text as version, null::jsonb as accepts
       from (${from}) heard
       join integrations i on i.id = heard.integration_id and i.status = 'active'
       join webhooks w on w.integration_id = heard.integration_id and w.enabled
     union all
-    select c.id, 'connection', c.integration_id, c.pattern, c.events, c.xmin::text
+    select c.id, part.kind, c.integration_id, c.pattern, c.events, c.xmin::text,
+           case when part.kind = 'modifier' then k.manifest -> 'accepts' end
       from (${from}) heard
       join integrations i on i.id = heard.integration_id and i.status = 'active'
-      join connections c on c.integration_id = heard.integration_id and c.enabled) target), '[]')`
+      join connections c on c.integration_id = heard.integration_id and c.enabled
+      join connectors k on k.id = c.connector_id
+      join (values ('connection', 'consumer'), ('modifier', 'modifier')) as part(kind, of)
+        on part.of = any(k.kinds) and (part.kind = 'connection' or k.status = 'approved')) target), '[]')`
 
 /** What is over is told to all who had it; everything else to those who have it. */
 const heardBy = (type: EventType) =>
   `select g.integration_id from session_grants g
-    where g.session_id = s.id and g.revoked_at is null ${type === 'session.purged' ? '' : 'and g.expires_at > $2'}`
+    where g.session_id = s.id and g.revoked_at is null ${
+      type === 'session.purged'
+        ? // Who has not heard that it is there need not hear that it is gone.
+          `and not exists (select from session_settlings x where x.session_id = s.id and x.event_type = 'session.submitted')`
+        : 'and g.expires_at > $2'
+    }`
 
 /**
  * Announces one event for each of the sessions, to the targets of their grants.
@@ -65,9 +81,19 @@ export async function announce(
     now = new Date(),
   }: { readonly type: EventType; readonly sessionIds: readonly string[]; readonly now?: Date },
 ): Promise<readonly Announcement[]> {
-  const sessions = await sessionFacts(client, type, sessionIds, now)
+  return announceTo(client, type, await sessionFacts(client, type, sessionIds, now))
+}
+
+/** Announces sessions of which the facts are known: to the targets among them, but for modifiers. */
+export async function announceTo(
+  client: Pick<pg.ClientBase, 'query'>,
+  type: EventType,
+  sessions: readonly SessionFacts[],
+): Promise<readonly Announcement[]> {
   const bound = sessions.flatMap(({ id, grants, targets, ...event }) =>
-    matchingTargets({ ...event, type }, grants, targets).map((target) => ({ session: id, target })),
+    matchingTargets({ ...event, type }, grants, targets)
+      .filter(({ kind }) => kind !== 'modifier')
+      .map((target) => ({ session: id, target })),
   )
   const { rows } = await client.query<Announcement>({
     name: 'announce',
@@ -102,7 +128,7 @@ export async function announce(
   return rows
 }
 
-async function sessionFacts(
+export async function sessionFacts(
   client: Pick<pg.ClientBase, 'query'>,
   type: EventType,
   sessionIds: readonly string[],
@@ -110,7 +136,8 @@ async function sessionFacts(
 ): Promise<readonly SessionFacts[]> {
   const heard = heardBy(type)
   const { rows } = await client.query<SessionFacts>(
-    `select s.id, t.slug as team, f.slug as flow, s.kind, s.config,
+    `select s.id, t.slug as team, f.slug as flow, s.kind, s.config, s.schema_url,
+            (select coalesce(x.event_type, '') from session_settlings x where x.session_id = s.id) as settling,
             coalesce((select json_agg(json_build_object('integration_id', g.integration_id, 'config', g.config))
                         from session_grants g where g.session_id = s.id and g.integration_id in (${heard})), '[]') as grants,
             ${targetsOf(heard)} as targets

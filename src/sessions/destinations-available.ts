@@ -3,6 +3,7 @@ import type pg from 'pg'
 import type { Principal } from '../access/principal.ts'
 import { reachOf } from '../access/reach.ts'
 import { SluiceError } from '../errors.ts'
+import type { Accepts } from './targets.ts'
 
 export interface AvailableIntegration {
   /** Of the integration or the connector. */
@@ -18,12 +19,6 @@ export interface AvailableIntegration {
   readonly reason: string | null
   /** It is a destination of the flow; for a connector, one that is has a connection with it. */
   readonly is_destination: boolean
-}
-
-/** What a manifest says under `accepts`. */
-export interface Accepts {
-  readonly kinds?: readonly string[] | null
-  readonly schemas?: readonly string[] | null
 }
 
 export interface FlowFacts {

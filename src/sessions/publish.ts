@@ -4,12 +4,16 @@ import type { Principal } from '../access/principal.ts'
 import { reachOf } from '../access/reach.ts'
 import { inTransaction } from '../database/database.ts'
 import { SluiceError } from '../errors.ts'
-import { type Announcement, announce } from './announce.ts'
+import type { Announcement } from './announce.ts'
 import { judgeData, type SchemaFacts, type SchemaParts, schemaFacts } from './payload-schemas.ts'
+import { announceOrSettle } from './settling-intake.ts'
 
 /**
- * Gives the present destinations of its flow their grants and announces `session.submitted`. It takes a new position, so
- * that whoever follows sessions by position sees it. Its retention goes on from the submission.
+ * Gives the present destinations of its flow their grants and announces `session.submitted`, once its modifiers have
+ * settled. It takes a new position, so that whoever follows sessions by position sees it. Its retention goes on from the
+ * submission.
+ *
+ * @returns undefined while it settles.
  */
 export async function publish(client: pg.ClientBase, id: string): Promise<Announcement | undefined> {
   await client.query(
@@ -25,8 +29,7 @@ export async function publish(client: pg.ClientBase, id: string): Promise<Announ
        join integrations i on i.id = d.integration_id and i.status = 'active'`,
     [id],
   )
-  const [event] = await announce(client, { type: 'session.submitted', sessionIds: [id] })
-  return event
+  return announceOrSettle(client, 'session.submitted', id)
 }
 
 export interface RevalidateContext extends SchemaParts {

@@ -144,6 +144,7 @@ async function blankSessions(client: pg.ClientBase, ids: readonly string[], reas
       where id = any($1::uuid[])`,
     [ids, reason, now],
   )
+  await client.query('delete from session_settlings where session_id = any($1::uuid[])', [ids])
   await client.query(
     `update session_revisions set data = null, config = '{}', content_hash = '' where session_id = any($1::uuid[])`,
     [ids],

@@ -17,7 +17,14 @@ export interface SessionActions {
     context: RequestContext,
   ): Promise<RevalidateResult>
   purge(which: { readonly id: string; readonly reason: string }, context: RequestContext): Promise<PurgeResult>
+  modify(which: AskedModification, context: RequestContext): Promise<AskedModification>
   upsertSchema(object: unknown, context: RequestContext): Promise<StoredSchema>
+}
+
+/** One modifier, one session. */
+export interface AskedModification {
+  readonly connection_id: string
+  readonly session_id: string
 }
 
 /** Adds `submit_session` and `update_session` for sources, what editors do with sessions for editors, all for admins. */
@@ -35,7 +42,8 @@ function addSourceActions(builder: Builder, actions: SessionActions): void {
       id: t.field({ type: 'uuid', nullable: false, resolve: (result) => result.id }),
       status: t.exposeString('status', {
         nullable: false,
-        description: 'submitted; or invalid: kept and shown to editors, opened and announced to nobody.',
+        description:
+          'submitted; settling: its modifiers see it first; or invalid: kept and shown to editors, opened and announced to nobody.',
       }),
       created: t.exposeBoolean('created', {
         nullable: false,
@@ -47,7 +55,7 @@ function addSourceActions(builder: Builder, actions: SessionActions): void {
       event_id: t.field({
         type: 'uuid',
         nullable: true,
-        description: 'Null while the session is invalid: it is not announced.',
+        description: 'Null while the session is not announced: it is invalid, or its modifiers see it first.',
         resolve: (result) => result.event_id,
       }),
       grants: t.exposeInt('grants', { nullable: false, description: 'Integrations that the session was opened to.' }),
@@ -175,6 +183,25 @@ function addEditorActions(builder: Builder, actions: SessionActions): void {
         reason: t.arg.string({ required: true, description: 'Kept for editors. Never personal data.' }),
       },
       resolve: (_, { id, reason }, context) => actions.purge({ id, reason }, context),
+    }),
+  )
+  const asked = builder.objectRef<AskedModification>('modify_session_output').implement({
+    fields: (t) => ({
+      connection_id: t.field({ type: 'uuid', nullable: false, resolve: ({ connection_id }) => connection_id }),
+      session_id: t.field({ type: 'uuid', nullable: false, resolve: ({ session_id }) => session_id }),
+    }),
+  })
+  builder.mutationField('modify_session', (t) =>
+    t.field({
+      type: asked,
+      nullable: false,
+      description:
+        'Asks a modifier about a session, whatever its pattern says. A worker runs it (connector_runs); a change is announced.',
+      args: {
+        connection_id: t.arg({ type: 'uuid', required: true }),
+        session_id: t.arg({ type: 'uuid', required: true }),
+      },
+      resolve: (_, { connection_id, session_id }, context) => actions.modify({ connection_id, session_id }, context),
     }),
   )
   const stored = builder.objectRef<StoredSchema>('upsert_payload_schema_output').implement({

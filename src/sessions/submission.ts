@@ -64,7 +64,8 @@ export function contentHash({ team, flow, kind, data, payment_id, config, schema
   return createHash('sha256').update(canonicalJson(content)).digest()
 }
 
-function canonicalJson(value: unknown): string {
+/** Equal values, equal text: keys in order, without those that are null. */
+export function canonicalJson(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`
   if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null'
   const entries = Object.entries(value)

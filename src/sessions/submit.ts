@@ -9,6 +9,7 @@ import { SluiceError } from '../errors.ts'
 import { type EventType, targetsOf } from './announce.ts'
 import { judgeData, type SchemaFacts, type SchemaParts, schemaFacts } from './payload-schemas.ts'
 import type { Problem } from './schema-checker.ts'
+import { modifiersFor } from './settling-intake.ts'
 import { contentHash, parseSubmission, type Submission } from './submission.ts'
 import { type FlowDestination, matchingTargets, type Target } from './targets.ts'
 
@@ -23,14 +24,17 @@ export interface SubmitContext extends SchemaParts {
 
 export interface SubmitResult {
   readonly id: string
-  /** `submitted`, or `invalid`: kept, shown to editors, opened to nobody and announced to nobody. */
+  /**
+   * `submitted`; `settling`: its modifiers see it first, then it is opened and announced; or `invalid`: kept, shown to
+   * editors, opened to nobody and announced to nobody.
+   */
   readonly status: string
   /** False when this very submission was already here. */
   readonly created: boolean
   readonly revision: number
   readonly submitted_at: string
   readonly expires_at: string
-  /** Null while the session is invalid. */
+  /** Null while the session is invalid, or settling. */
   readonly event_id: string | null
   /** Integrations that the session was opened to. */
   readonly grants: number
@@ -60,11 +64,17 @@ export async function submitSession(input: unknown, context: SubmitContext): Pro
   const stated = submission.schema_url ?? null
   const { schema_url: schemaUrl, problems } = await judgeData({ team_id, required, stated, facts, data }, context)
   const event = { type: submittedEvent, team: submission.team, flow: submission.flow, kind: submission.kind, config }
-  const targets = problems.length > 0 ? [] : matchingTargets(event, flow.destinations, flow.targets)
+  const isValid = problems.length === 0
+  const modifiers = isValid ? modifiersFor(event, schemaUrl, flow.destinations, flow.targets) : []
+  const targets = isValid && modifiers.length === 0 ? hearersOf(event, flow) : []
   return (
-    (await insertSession({ submission, data, schemaUrl, flow, targets, problems }, context)) ??
+    (await insertSession({ submission, data, schemaUrl, flow, modifiers, targets, problems }, context)) ??
     repeatedSession(submission, context)
   )
+}
+
+function hearersOf(event: Parameters<typeof matchingTargets>[0], { destinations, targets }: FlowFacts) {
+  return matchingTargets(event, destinations, targets).filter(({ kind }) => kind !== 'modifier')
 }
 
 interface FlowFacts {
@@ -134,6 +144,8 @@ interface NewSession {
   readonly data: string
   readonly schemaUrl: string | null
   readonly flow: FlowFacts
+  /** Ids of connections that are to see it before anybody hears of it. */
+  readonly modifiers: readonly string[]
   readonly targets: readonly Target[]
   readonly problems: readonly Problem[]
 }
@@ -143,12 +155,13 @@ interface NewSession {
  * own with it. Null when there is already a session with this id.
  */
 async function insertSession(
-  { submission, data, schemaUrl, flow, targets, problems }: NewSession,
+  { submission, data, schemaUrl, flow, modifiers, targets, problems }: NewSession,
   { database, retentionDays, principal, address = null, requestId = null }: SubmitContext,
 ): Promise<SubmitResult | null> {
   const isValid = problems.length === 0
+  const settles = modifiers.length > 0
   const { rows } = await database.pool.query<InsertedRow>({
-    name: 'insert-session',
+    name: settles ? 'insert-settling-session' : 'insert-session',
     text: `
       with session as (
         insert into sessions (id, team_id, flow_id, kind, status, payment_id, config, data, schema_url, problems, content_hash, author_kind, author_id, expires_at)
@@ -162,7 +175,7 @@ async function insertSession(
         insert into session_grants (session_id, integration_id, team_id, config, expires_at)
         select session.id, d.integration_id, $2, d.config, session.expires_at
           from session, destinations d
-         where d.flow_id = $3 and d.integration_id = any($15::uuid[]) and session.status = 'submitted'
+         where d.flow_id = $3 and d.integration_id = any($15::uuid[]) and session.status in ('submitted', 'settling')
            -- Who removes the destination at this moment waits for these grants, or we find it gone.
            for key share of d
         returning integration_id
@@ -182,6 +195,7 @@ async function insertSession(
           join granted on granted.integration_id = target.integration_id
         returning 1
       ),
+      ${settles ? settlingSession : ''}
       uploaded as (
         delete from file_uploads u using session
          where u.session_id = session.id and u.team_id = $2 and u.flow_id = $3 and u.status <> 'used'
@@ -206,7 +220,7 @@ async function insertSession(
       flow.team_id,
       flow.flow_id,
       submission.kind,
-      isValid ? 'submitted' : 'invalid',
+      settles ? 'settling' : isValid ? 'submitted' : 'invalid',
       submission.payment_id ?? null,
       JSON.stringify(submission.config ?? {}),
       data,
@@ -224,16 +238,27 @@ async function insertSession(
       principal.role,
       address,
       requestId,
+      ...(settles ? [modifiers] : []),
     ],
   })
   return rows[0] ? resultOf(rows[0], true) : null
 }
 
+/** Its event is written by the settling engine, when its modifiers have seen it. */
+const settlingSession = `
+      settling as (
+        insert into session_settlings (session_id, event_type, connection_ids)
+        select session.id, $16, $23::uuid[] from session
+      ),`
+
 /** The result of the first submission, when this one says the same. */
 async function repeatedSession(submission: Submission, { database, principal }: SubmitContext): Promise<SubmitResult> {
   const { rows } = await database.pool.query<InsertedRow & { same: boolean; purged_at: Date | null; team_id: string }>(
     `select s.id, s.status, s.revision, s.submitted_at, s.expires_at, s.problems, s.purged_at, s.team_id,
-            e.id as event_id, s.content_hash = $2 as same,
+            e.id as event_id,
+            -- Modifiers and updates may have changed it since: what counts is what was submitted.
+            coalesce((select r.content_hash from session_revisions r where r.session_id = s.id and r.revision = 1),
+                     s.content_hash) = $2 or s.content_hash = $2 as same,
             (select count(*)::int from session_grants g where g.session_id = s.id) as grants,
             (select count(*)::int from deliveries d where d.event_id = e.id) as deliveries
        from sessions s

@@ -13,13 +13,22 @@ import { matches } from '../tables/predicate-memory.ts'
 
 export interface Target {
   readonly id: string
-  readonly kind: 'webhook' | 'connection'
+  /** A connection of a modifier is a `modifier`; one whose connector is a consumer as well is there twice. */
+  readonly kind: 'webhook' | 'connection' | 'modifier'
   readonly integration_id: string
   readonly pattern: unknown
   /** Types of event that it hears; only submissions, if not given. */
   readonly events?: readonly string[] | null
   /** Changes with every change of the row, such as Postgres's `xmin`; saves reading the pattern again. */
   readonly version?: string | number
+  /** Of a modifier: which sessions it understands; all, if not given. */
+  readonly accepts?: Accepts | null
+}
+
+/** What a manifest says under `accepts`. */
+export interface Accepts {
+  readonly kinds?: readonly string[] | null
+  readonly schemas?: readonly string[] | null
 }
 
 export interface FlowDestination {
@@ -99,7 +108,7 @@ let keptTargets = 0
 function indexOf(targets: readonly Target[]): PatternIndex {
   let name = ''
   for (const target of targets) {
-    name += target.id
+    name += target.kind === 'modifier' ? `~${target.id}` : target.id
     name += target.version === undefined ? JSON.stringify([target.pattern, target.events]) : `@${target.version};`
   }
   const known = kept.get(name)

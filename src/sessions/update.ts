@@ -7,10 +7,10 @@ import type { Principal } from '../access/principal.ts'
 import { reachOf } from '../access/reach.ts'
 import { inTransaction } from '../database/database.ts'
 import { SluiceError } from '../errors.ts'
-import { announce } from './announce.ts'
 import { judgeData, type SchemaFacts, type SchemaParts, schemaFacts } from './payload-schemas.ts'
 import { publish } from './publish.ts'
 import type { Problem } from './schema-checker.ts'
+import { announceOrSettle } from './settling-intake.ts'
 import { contentHash, parseChange, type SessionChange, type SessionContent } from './submission.ts'
 
 export interface UpdateContext extends SchemaParts {
@@ -23,10 +23,12 @@ export interface UpdateResult {
   readonly revision: number
   /** False when the session said so already. */
   readonly changed: boolean
-  /** Null when nothing was announced. */
+  /** Null when nothing was announced, or not yet. */
   readonly event_id: string | null
   readonly deliveries: number
   readonly problems: readonly Problem[] | null
+  /** Its modifiers see it first; it is announced when they have settled. */
+  readonly settling?: boolean
 }
 
 /** Others who update the same session at the same time go first so often before it is told. */
@@ -34,7 +36,8 @@ const attempts = 10
 
 /**
  * Changes what the caller names of a session; `data` and `config` are replaced whole. Announced to those who have a live
- * grant as `session.updated`. A session that is invalid and now valid is published instead.
+ * grant as `session.updated`, once its modifiers have settled. A session that is invalid and now valid is published
+ * instead.
  *
  * @throws SluiceError NOT_FOUND; GONE when it has expired or was purged; CONFLICT when `expected_revision` is not the
  * present one; VALIDATION_FAILED when a session that is valid would not be valid any more.
@@ -53,7 +56,7 @@ export async function updateSession(input: unknown, context: UpdateContext): Pro
 
 interface Present extends SessionContent {
   readonly team_id: string
-  readonly status: 'submitted' | 'invalid' | 'purged'
+  readonly status: 'submitted' | 'settling' | 'invalid' | 'purged'
   readonly revision: number
   readonly over: boolean
   readonly problems: readonly Problem[] | null
@@ -101,7 +104,7 @@ async function tryUpdate(change: SessionChange, context: UpdateContext): Promise
     context,
   )
   const isValid = problems.length === 0
-  if (!isValid && present.status === 'submitted') {
+  if (!isValid && present.status !== 'invalid') {
     const [first] = problems
     throw new SluiceError(
       'VALIDATION_FAILED',
@@ -115,19 +118,23 @@ async function tryUpdate(change: SessionChange, context: UpdateContext): Promise
     if (revision === undefined) return undefined
     if (!isValid) return { ...unchanged, revision, changed: true, problems }
     const event =
-      present.status === 'invalid'
-        ? await publish(client, id)
-        : (await announce(client, { type: 'session.updated', sessionIds: [id] }))[0]
+      present.status === 'invalid' ? await publish(client, id) : await announceOrSettle(client, 'session.updated', id)
     return {
       id,
-      status: 'submitted',
+      status: event ? 'submitted' : await statusOf(client, id),
       revision,
       changed: true,
       event_id: event?.event_id ?? null,
       deliveries: event?.deliveries ?? 0,
       problems: null,
+      ...(event ? {} : { settling: true }),
     }
   })
+}
+
+async function statusOf(client: pg.ClientBase, id: string): Promise<string> {
+  const { rows } = await client.query<{ status: string }>('select status from sessions where id = $1', [id])
+  return rows[0]?.status ?? 'submitted'
 }
 
 async function presentSession(
@@ -139,7 +146,7 @@ async function presentSession(
     `select s.team_id, t.slug as team, f.slug as flow, s.kind, s.data, s.payment_id, s.config, s.schema_url, s.status, s.revision,
             s.problems, f.schema_url as required,
             s.purged_at is not null or s.expires_at <= now()
-              or (s.status = 'submitted' and exists (select from session_grants g where g.session_id = s.id)
+              or (s.status in ('submitted', 'settling') and exists (select from session_grants g where g.session_id = s.id)
                   and not exists (select from session_grants g
                                    where g.session_id = s.id and g.revoked_at is null and g.expires_at > now())) as over,
             ${schemaFacts('f.schema_url', 'coalesce($4::text, s.schema_url)', 's.team_id')} as schemas

@@ -13,6 +13,7 @@ export const operationalEventTypes = [
   'connection.failing',
   'connection.disabled',
   'connection.recovered',
+  'connection.modifier_loop',
   'connection.payload_missing',
   'delivery.exhausted',
 ] as const

@@ -25,6 +25,7 @@ import { createWebhookCarrier } from '../webhooks/carrier.ts'
 import { startTelling, type TellingOptions } from '../webhooks/operational-telling.ts'
 import { createIntake } from './intake.ts'
 import { createWorkerMetrics, serveMetrics } from './metrics.ts'
+import { startModifiers, type WorkerModifiers, type WorkerModifiersOptions } from './modifiers.ts'
 import { startSchedules } from './schedules.ts'
 
 export interface WorkerOptions {
@@ -58,6 +59,8 @@ export interface WorkerParts extends WorkerOptions {
   readonly telling?: Pick<TellingOptions, 'pollMs' | 'gatherMs' | 'everyMs'>
   /** How connections run at their times, and raw sources are converted. */
   readonly production?: Pick<ProductionOptions, 'runs' | 'conversions' | 'sandbox'> | undefined
+  /** How sessions settle that have modifiers. */
+  readonly settling?: Pick<WorkerModifiersOptions, 'leaseMs' | 'pollMs' | 'retryMs' | 'most'> | undefined
 }
 
 /**
@@ -77,6 +80,7 @@ export async function startWorkerParts({
   drainMs = 8000,
   telling: tellingOptions,
   production: productionOptions,
+  settling: settlingOptions,
   ...options
 }: WorkerParts): Promise<Worker & { readonly engine: DeliveryEngine; readonly metricsUrl: string | undefined }> {
   const { config, database, log } = options
@@ -91,7 +95,8 @@ export async function startWorkerParts({
   const publicUrl = config.PUBLIC_URL.replace(/\/$/, '')
   const telling = startTelling({ pool: database.pool, mailer, publicUrl, log, ...tellingOptions })
   const tasks = startConnectorTasks({ ...options, egress, mailer })
-  const producing = startProducing({ ...options, egress, mailer }, productionOptions)
+  const modifiers = startModifiers({ ...options, egress, mailer, ...settlingOptions })
+  const producing = startProducing({ ...options, egress, mailer }, modifiers, productionOptions)
   const metrics = createWorkerMetrics(database.pool)
   const { METRICS_HOST: host, METRICS_PORT: port } = config
   const serving = port === undefined ? undefined : await serveMetrics({ registry: metrics.registry, host, port, log })
@@ -114,7 +119,7 @@ export async function startWorkerParts({
         replays.close(),
         telling.close(),
         tasks.close(),
-        producing.close(),
+        producing.close().then(() => modifiers.close()),
         engine.stop({ waitMs: drainMs }),
       ])
       await Promise.all(carriers.map((carrier) => carrier.close?.()))
@@ -153,9 +158,14 @@ function allCarriers({ config, database, sealer, files, egress, mailer, log }: C
 /** Producers at their times, and what they and third parties brought in. */
 function startProducing(
   { config, database, sealer, files, egress, mailer, log }: CarrierParts,
+  modifiers: WorkerModifiers,
   options: WorkerParts['production'],
 ) {
-  const intake = createIntake({ database, retentionDays: config.RETENTION_DAYS })
+  const intake = createIntake({
+    database,
+    retentionDays: config.RETENTION_DAYS,
+    settling: () => modifiers.wake(),
+  })
   const production = startProduction({
     database,
     sealer,
@@ -165,6 +175,7 @@ function startProducing(
     objects: files,
     environment: environmentOf(config),
     intake,
+    runners: [modifiers.runner],
     ...options,
   })
   return {

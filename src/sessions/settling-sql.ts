@@ -1,0 +1,370 @@
+/** What the settling engine asks of the database: each statement one operation. */
+import type pg from 'pg'
+import { targetsOf } from './announce.ts'
+import type { SchemaFacts } from './payload-schemas.ts'
+import { schemaFacts } from './payload-schemas.ts'
+import type { FlowDestination, Target } from './targets.ts'
+
+/** A connection that may modify the session: enabled, approved, with a live grant. Columns in the database's words. */
+export interface SettlingModifier {
+  readonly id: string
+  /** Changes with the connection and with its connector. */
+  readonly version: string
+  readonly name: string
+  readonly integration_id: string
+  readonly timeout_ms: number
+  readonly concurrency: number
+  /** What the editor said of this destination. */
+  readonly grant_config: Readonly<Record<string, unknown>>
+  /** `implementation@version` */
+  readonly connector: string
+}
+
+/** A session that waits for its modifiers, leased. Columns in the database's words. */
+export interface ClaimedSettling {
+  readonly session_id: string
+  readonly lease_token: string
+  readonly version: number
+  /** What is announced at the end; null announces `session.updated`, and only if something has changed. */
+  readonly event_type: 'session.submitted' | 'session.updated' | null
+  readonly asked: readonly string[]
+  readonly attempts: number
+  readonly restarts: number
+  readonly session: {
+    readonly team_id: string
+    readonly team: string
+    readonly team_name: string
+    readonly flow: string
+    readonly flow_name: string
+    readonly kind: 'application' | 'booking'
+    readonly status: 'submitted' | 'settling'
+    readonly payment_id: string | null
+    readonly config: Readonly<Record<string, unknown>>
+    readonly schema_url: string | null
+    readonly revision: number
+    readonly author_kind: string | null
+    readonly author_id: string | null
+    /** ISO 8601. */
+    readonly submitted_at: string
+    readonly connector_data: Readonly<Record<string, unknown>> | null
+    readonly trip: { readonly id: string; readonly reference: string; readonly title: string | null } | null
+  }
+  /** JSON text. */
+  readonly data: string
+  /** Of the flow. */
+  readonly required: string | null
+  readonly schemas: SchemaFacts | null
+  /** In the order in which they run. */
+  readonly modifiers: readonly SettlingModifier[]
+  readonly grants: readonly FlowDestination[]
+  readonly targets: readonly Target[]
+}
+
+export interface ClaimOptions {
+  readonly most: number
+  readonly leaseMs: number
+  /** Who was claimed more often without an end is not handed to modifiers any more. */
+  readonly mostAttempts: number
+  /** Days that a grant still lasts after its first retrieval, where the team has not set its own. */
+  readonly retentionAfterRetrievalDays: number
+}
+
+const liveGrant = 'g.revoked_at is null and g.expires_at > now()'
+const heard = `select g.integration_id from session_grants g where g.session_id = s.id and ${liveGrant}`
+
+/**
+ * Leases sessions that wait, the longest waiting first, and reads all that their modifiers need, each through its
+ * integration's live grant. The same statement writes an audit row for each that is handed the data. A grant's short
+ * clock starts only for a connector that can hand something on (it has permissions): what one without any reads does not
+ * leave the installation.
+ */
+export async function claimSettlings(pool: pg.Pool, options: ClaimOptions): Promise<readonly ClaimedSettling[]> {
+  const { rows } = await pool.query<ClaimedSettling>({
+    name: 'claim-settlings',
+    text: claimSql,
+    values: [options.most, options.leaseMs, options.mostAttempts, options.retentionAfterRetrievalDays],
+  })
+  return rows
+}
+
+const claimSql = `
+with due as materialized (
+  select x.session_id from session_settlings x
+   where x.due_at <= now() order by x.due_at limit $1 for update skip locked
+), claimed as (
+  update session_settlings x
+     set lease_token = gen_random_uuid(), due_at = now() + $2 * interval '1 millisecond', attempts = x.attempts + 1
+    from due
+   where x.session_id = due.session_id
+     and exists (select from sessions s where s.id = x.session_id and s.status in ('submitted', 'settling') and s.data is not null)
+  returning x.*
+), session as materialized (
+  select s.*, x.lease_token, x.version as settling_version, x.event_type, x.connection_ids, x.asked, x.attempts, x.restarts
+    from claimed x join sessions s on s.id = x.session_id
+), over as (
+  delete from session_settlings x using due
+   where x.session_id = due.session_id
+     and not exists (select from sessions s where s.id = x.session_id and s.status in ('submitted', 'settling') and s.data is not null)
+), modifier as materialized (
+  select s.id as session_id, s.attempts, c.id, c.team_id, c.integration_id, c.name, c.timeout_ms, c.concurrency, c.run_order,
+         c.xmin::text || '.' || k.xmin::text as version, k.implementation || '@' || k.version as connector,
+         g.id as grant_id, g.config as grant_config,
+         g.first_retrieved_at is null and cardinality(k.permissions) > 0 as starts_clock
+    from session s
+    join connections c on c.id = any(s.connection_ids || s.asked) and c.enabled
+     and not (c.health = 'disabled' and c.probe_at is null)
+    join connectors k on k.id = c.connector_id and k.status = 'approved' and 'modifier' = any(k.kinds)
+    join integrations i on i.id = c.integration_id and i.status = 'active'
+    join session_grants g on g.session_id = s.id and g.integration_id = c.integration_id and ${liveGrant}
+), retrieved as (
+  update session_grants g
+     set first_retrieved_at = now(), expires_at = least(g.expires_at, now() + retention_after_retrieval(g.team_id, $4))
+    from (select distinct grant_id from modifier where starts_clock and attempts <= $3) m
+   where g.id = m.grant_id and g.first_retrieved_at is null
+), audited as (
+  insert into audit_entries (team_id, integration_id, actor_kind, actor_id, operation, outcome, session_ids, detail)
+  select m.team_id, m.integration_id, 'connection', m.id::text, 'retrieve', 'granted', array[m.session_id],
+         jsonb_build_object('method', 'modify', 'attempt', m.attempts, 'connector', m.connector)
+    from modifier m
+   where m.attempts <= $3
+)
+select s.id as session_id, s.lease_token, s.settling_version as version, s.event_type, s.asked, s.attempts, s.restarts,
+       json_build_object(
+         'team_id', s.team_id, 'team', t.slug, 'team_name', t.name, 'flow', f.slug, 'flow_name', f.name, 'kind', s.kind,
+         'status', s.status, 'payment_id', s.payment_id, 'config', s.config, 'schema_url', s.schema_url,
+         'revision', s.revision, 'author_kind', s.author_kind, 'author_id', s.author_id,
+         'submitted_at', to_char(s.submitted_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
+         'connector_data', s.connector_data,
+         'trip', case when p.id is not null then json_build_object(
+           'id', p.id, 'reference', p.reference, 'title', p.title) end) as session,
+       s.data::text as data, f.schema_url as required,
+       ${schemaFacts('f.schema_url', 's.schema_url', 's.team_id')} as schemas,
+       coalesce((select json_agg(json_build_object(
+                   'id', m.id, 'version', m.version, 'name', m.name, 'integration_id', m.integration_id,
+                   'timeout_ms', m.timeout_ms, 'concurrency', m.concurrency, 'grant_config', m.grant_config,
+                   'connector', m.connector) order by m.run_order, m.id)
+                   from modifier m where m.session_id = s.id), '[]') as modifiers,
+       coalesce((select json_agg(json_build_object('integration_id', g.integration_id, 'config', g.config))
+                   from session_grants g where g.session_id = s.id and ${liveGrant}), '[]') as grants,
+       ${targetsOf(heard)} as targets
+  from session s join teams t on t.id = s.team_id join flows f on f.id = s.flow_id left join trips p on p.id = s.trip_id`
+
+/** A row of `connector_runs`, of one call of a modifier. */
+export interface ModifierRun {
+  readonly connection_id: string
+  readonly attempt: number
+  readonly status: 'succeeded' | 'failed'
+  readonly message: string | null
+  readonly log: unknown
+  readonly calls: unknown
+  readonly connector: string
+  readonly revision: number
+  /** ISO 8601. */
+  readonly started_at: string
+  readonly duration_ms: number
+}
+
+export interface SettledChange {
+  /** JSON text. */
+  readonly data: string
+  /** SHA-256. */
+  readonly hash: Buffer
+  /** Id of the connection. */
+  readonly author: string
+}
+
+export interface SettlingEnd {
+  readonly settling: Pick<ClaimedSettling, 'session_id' | 'lease_token' | 'version'>
+  /** Of the session when it was claimed: it must be so still. */
+  readonly revision: number
+  readonly changes: readonly SettledChange[]
+  readonly schemaUrl: string | null
+  /** What is announced; null for nothing. */
+  readonly type: 'session.submitted' | 'session.updated' | null
+  readonly targets: readonly Target[]
+  readonly runs: readonly ModifierRun[]
+  /** Argument of `merge_extension_data`; null for none. */
+  readonly extension: unknown
+  /** `detail` of the operational event that tells of a loop that was cut; null for none. */
+  readonly loop: { readonly connection_id: string; readonly [key: string]: unknown } | null
+  /** Its modifiers have not had their turn: they are asked behind the announcement. */
+  readonly askAgain: boolean
+}
+
+export interface Settled {
+  readonly revision: number
+  readonly event_id: string | null
+  readonly deliveries: number
+}
+
+/**
+ * Writes the end of a chain, all of it or nothing: revisions, runs, extension data, the session's new state, one event
+ * and its deliveries, and the end of the waiting. The session must be at the revision with which the chain began, the
+ * lease still held, and whoever changed something still let in.
+ *
+ * The session's row is locked before that of the waiting, as updates do.
+ *
+ * @returns undefined when something newer came in, or another has the lease: nothing was written.
+ */
+export async function finishSettling(pool: pg.Pool, end: SettlingEnd): Promise<Settled | undefined> {
+  const { settling, targets } = end
+  const { rows } = await pool.query<Settled>({
+    name: 'finish-settling',
+    text: finishSql,
+    values: [
+      settling.session_id,
+      settling.lease_token,
+      settling.version,
+      end.revision,
+      changesOf(end.changes),
+      end.schemaUrl,
+      end.type,
+      targets.map((target) => target.id),
+      targets.map((target) => target.kind),
+      targets.map((target) => target.integration_id),
+      storable(end.runs),
+      end.extension === null ? null : storable(end.extension),
+      end.loop === null ? null : storable(end.loop),
+      end.askAgain,
+    ],
+  })
+  return rows[0]
+}
+
+/** The data is JSON text already. */
+function changesOf(changes: readonly SettledChange[]): string {
+  const parts = changes.map(
+    ({ data, hash, author }) => `{"author":"${author}","hash":"${hash.toString('hex')}","data":${data}}`,
+  )
+  return `[${parts.join(',')}]`
+}
+
+/** `$runs` of `$session`, of connections that are still there. */
+const insertRuns = (session: string, runs: string, from: string) => `
+  insert into connector_runs
+    (connection_id, session_id, attempt, status, message, log, calls, connector, revision, method, started_at, duration_ms)
+  select c.id, ${session}, r.attempt, r.status::run_status, r.message, r.log, r.calls, r.connector, r.revision, 'modify',
+         r.started_at, r.duration_ms
+    from ${from} jsonb_to_recordset(${runs}) as r(connection_id uuid, attempt int, status text, message text, log jsonb,
+         calls jsonb, connector text, revision int, started_at timestamptz, duration_ms float8)
+    join connections c on c.id = r.connection_id`
+
+const finishSql = `
+with old as materialized (
+  select s.*, x.connection_ids
+    from sessions s join session_settlings x on x.session_id = s.id
+   where s.id = $1 and s.revision = $4 and s.status in ('submitted', 'settling') and s.data is not null
+     and x.lease_token = $2 and x.version = $3
+     and not exists (
+       select from jsonb_array_elements($5::jsonb) as change
+        where not exists (
+          select from connections c
+            join integrations i on i.id = c.integration_id and i.status = 'active'
+            join session_grants g on g.session_id = s.id and g.integration_id = c.integration_id and ${liveGrant}
+           where c.id = (change ->> 'author')::uuid and c.enabled))
+     for no key update of s, x
+), change as materialized (
+  select number::int, each -> 'data' as data, decode(each ->> 'hash', 'hex') as hash, each ->> 'author' as author
+    from jsonb_array_elements($5::jsonb) with ordinality as e(each, number)
+), total as materialized (
+  select count(*)::int as changes from change
+), kept as (
+  insert into session_revisions (session_id, revision, payment_id, config, data, schema_url, content_hash, author_kind, author_id, created_at)
+  select o.id, o.revision, o.payment_id, o.config, o.data, o.schema_url, o.content_hash, coalesce(o.author_kind, 'system'),
+         o.author_id, coalesce(o.revised_at, o.submitted_at)
+    from old o, total t where t.changes > 0
+  union all
+  select o.id, o.revision + c.number, o.payment_id, o.config, c.data, $6, c.hash, 'connection', c.author, now()
+    from old o, change c, total t where c.number < t.changes
+), written as (
+  update sessions s
+     set revision = s.revision + t.changes,
+         data = case when t.changes > 0 then c.data else s.data end,
+         content_hash = coalesce(c.hash, s.content_hash),
+         schema_url = case when t.changes > 0 then $6 else s.schema_url end,
+         author_kind = case when t.changes > 0 then 'connection' else s.author_kind end,
+         author_id = coalesce(c.author, s.author_id),
+         revised_at = case when t.changes > 0 then now() else s.revised_at end,
+         connector_data = case when $12::jsonb is null then s.connector_data else merge_extension_data(s.connector_data, $12::jsonb) end,
+         status = 'submitted',
+         -- Whoever follows sessions by position sees it from now on.
+         position = case when s.status = 'settling' then next_position() else s.position end
+    from old o cross join total t left join change c on c.number = t.changes
+   where s.id = o.id and (t.changes > 0 or s.status = 'settling' or $12::jsonb is not null)
+), event as (
+  insert into session_events (type, session_id, team_id, flow_id, payment_id, revision, config)
+  select $7, o.id, o.team_id, o.flow_id, o.payment_id, o.revision + t.changes, o.config
+    from old o, total t where $7::text is not null
+  returning id, session_id, team_id, position
+), bound as (
+  insert into deliveries (event_id, session_id, team_id, integration_id, webhook_id, connection_id, event_position)
+  select event.id, event.session_id, event.team_id, target.integration_id,
+         case when target.kind = 'webhook' then target.id end,
+         case when target.kind = 'connection' then target.id end,
+         event.position
+    from event
+   cross join unnest($8::uuid[], $9::text[], $10::uuid[]) as target(id, kind, integration_id)
+    join session_grants g on g.session_id = event.session_id and g.integration_id = target.integration_id and ${liveGrant}
+  returning 1
+), ran as (${insertRuns('o.id', '$11::jsonb', 'old o cross join')}
+), told as (
+  insert into operational_events (type, team_id, connection_id, detail)
+  select 'connection.modifier_loop', o.team_id, c.id, $13::jsonb - 'connection_id'
+    from old o join connections c on c.id = ($13::jsonb ->> 'connection_id')::uuid
+), ended as (
+  delete from session_settlings x using old o where x.session_id = o.id and not $14::boolean
+), again as (
+  update session_settlings x
+     set event_type = null, asked = x.connection_ids || x.asked, due_at = now(), lease_token = null, attempts = 0, restarts = 0,
+         version = x.version + 1
+    from old o where x.session_id = o.id and $14::boolean
+)
+select o.revision + t.changes as revision, (select id from event) as event_id, (select count(*)::int from bound) as deliveries
+  from old o, total t`
+
+/** Gives a lease back, and keeps what ran: due at once when something newer came in, else after a while. */
+export async function releaseSettling(
+  pool: pg.Pool,
+  { session_id, lease_token }: Pick<ClaimedSettling, 'session_id' | 'lease_token'>,
+  release: { readonly runs: readonly ModifierRun[]; readonly delayMs: number; readonly restarted: boolean },
+): Promise<void> {
+  await pool.query({
+    name: 'release-settling',
+    text: `
+      with released as (
+        update session_settlings
+           set lease_token = null, due_at = now() + $4 * interval '1 millisecond',
+               attempts = case when $5 then 0 else attempts end, restarts = restarts + case when $5 then 1 else 0 end
+         where session_id = $1 and lease_token = $2
+      )
+      ${insertRuns('s.id', '$3::jsonb', 'sessions s cross join')}
+       where s.id = $1 and s.purged_at is null`,
+    values: [session_id, lease_token, storable(release.runs), release.delayMs, release.restarted],
+  })
+}
+
+/** Leases that were not begun: others may have them, and nothing counts. */
+export async function returnSettlings(pool: pg.Pool, tokens: readonly string[]): Promise<void> {
+  await pool.query({
+    name: 'return-settlings',
+    text: `update session_settlings set lease_token = null, due_at = now(), attempts = greatest(attempts - 1, 0)
+            where lease_token = any($1::uuid[])`,
+    values: [tokens],
+  })
+}
+
+/** Keeps the leases of what runs. */
+export async function renewSettlings(pool: pg.Pool, tokens: readonly string[], leaseMs: number): Promise<void> {
+  await pool.query({
+    name: 'renew-settlings',
+    text: `update session_settlings set due_at = now() + $2 * interval '1 millisecond' where lease_token = any($1::uuid[])`,
+    values: [tokens, leaseMs],
+  })
+}
+
+/** Postgres keeps neither NUL nor half a surrogate pair. */
+function storable(value: unknown): string {
+  return JSON.stringify(value, (_key, each) =>
+    typeof each === 'string' ? each.toWellFormed().replaceAll('\0', '\ufffd') : each,
+  )
+}
