@@ -6,7 +6,7 @@ import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { createServer } from 'node:net'
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
-import { describe } from 'vitest'
+import { describe, vi } from 'vitest'
 import type { MailCatcher } from '../../src/egress/mail-catcher.ts'
 import { silentLog } from '../../src/log.ts'
 import { startWorkerParts } from '../../src/worker/worker.ts'
@@ -17,6 +17,9 @@ import { buildWorld, type World } from '../ground/world.ts'
 import { chromiumProgram, launchBrowser } from './browser.ts'
 import { requireBuild } from './built.ts'
 import { watch } from './checks.ts'
+
+// A browser takes both cores; nothing here waits longer than it must.
+vi.setConfig({ testTimeout: 90_000, hookTimeout: 120_000 })
 
 /** Tests in a browser: skipped, with a notice, where there is none. */
 export const describeInBrowser = describe.skipIf(!chromiumProgram)
@@ -128,7 +131,7 @@ export async function openConsole({
           viewport: { width: 1440, height: 900 },
           ...options,
         })
-        context.setDefaultTimeout(15_000)
+        context.setDefaultTimeout(30_000)
         const page = await context.newPage()
         watch(page)
         return page

@@ -86,18 +86,18 @@ describeInBrowser('Signing in', () => {
     await page.reload()
     await account().waitFor()
     await settled(page)
-    await tabTo('Skip to content')
+    await pressTo('Tab', 'Skip to content')
     await page.keyboard.press('Enter')
     expect(await page.evaluate('document.activeElement?.id')).toBe('main')
 
     await page.reload()
     await account().waitFor()
     await settled(page)
-    await tabTo(/^Account of/)
+    await pressTo('Tab', /^Account of/)
     await page.keyboard.press('Enter')
     const item = page.getByRole('menuitem', { name: 'Sign out' })
     await item.waitFor()
-    await page.keyboard.press('End')
+    await pressTo('ArrowDown', 'Sign out')
     await page.keyboard.press('Enter')
     await form().waitFor()
     noConsoleErrors(page)
@@ -113,17 +113,17 @@ describeInBrowser('Signing in', () => {
     noConsoleErrors(page)
   })
 
-  /** Presses Tab until what has the focus is called so. */
-  async function tabTo(name: string | RegExp): Promise<void> {
+  /** Presses a key until what has the focus is called so. */
+  async function pressTo(key: string, name: string | RegExp): Promise<void> {
     const passed: string[] = []
     for (let presses = 0; presses < 40; presses += 1) {
-      await page.keyboard.press('Tab')
+      await page.keyboard.press(key)
       const reached = await page.evaluate<string>(
         '(document.activeElement?.getAttribute("aria-label") ?? document.activeElement?.textContent ?? "").trim()',
       )
       if (typeof name === 'string' ? reached === name : name.test(reached)) return
       passed.push(reached)
     }
-    throw new Error(`Tab never reached ${name}. It passed: ${passed.join(' | ')}`)
+    throw new Error(`${key} never reached ${name}. It passed: ${passed.join(' | ')}`)
   }
 })
