@@ -2,17 +2,11 @@
 import { Button, TextInput } from '@mantine/core'
 import { isNotEmpty, matches, useForm } from '@mantine/form'
 import { useDisclosure } from '@mantine/hooks'
-import { gql } from '../api/gql.ts'
 import { useAction } from '../api/hooks.ts'
 import { FormModal } from '../kit/form-modal.tsx'
 import { useSignIn, useTeamChoice } from './context.tsx'
+import { makeTeam } from './queries.ts'
 import { useAppText } from './text.ts'
-
-const makeTeam = gql<{ insert_teams_one: { id: string } | null }, { object: { name: string; slug: string } }>(`
-  mutation MakeTeam($object: teams_insert_input!) {
-    insert_teams_one(object: $object) { id }
-  }
-`)
 
 /** A button with its dialog; the new team is chosen. */
 export function MakeTeam() {

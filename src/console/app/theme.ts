@@ -15,9 +15,23 @@ const water: MantineColorsTuple = [
   '#075566',
 ]
 
+/** The dark side: the kit's greys, with a little of the water in them. */
+const dark: MantineColorsTuple = [
+  '#d3d8dc',
+  '#b5bcc2',
+  '#8b949c',
+  '#6b757d',
+  '#3b454d',
+  '#2c343a',
+  '#252c31',
+  '#1b2024',
+  '#161a1d',
+  '#101315',
+]
+
 export const theme = createTheme({
   primaryColor: 'water',
-  colors: { water },
+  colors: { water, dark },
   primaryShade: { light: 8, dark: 7 },
   autoContrast: true,
   // Above it, black reads better than white.

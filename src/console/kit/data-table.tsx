@@ -33,10 +33,10 @@ export interface DataTableProps<Row> {
   readonly onMore?: () => void
 }
 
-/** Rows as a table; on small screens as cards, so that nothing scrolls sideways. */
+/** Rows as a table whose head stays in sight; on small screens as cards, so that nothing scrolls sideways. */
 export function DataTable<Row extends object>({ label, rows, columns, rowId, empty, onMore }: DataTableProps<Row>) {
   const { t } = useKitText()
-  const small = useMediaQuery('(max-width: 47.99em)', undefined, { getInitialValueInEffect: false })
+  const small = useMediaQuery('(max-width: 61.99em)', undefined, { getInitialValueInEffect: false })
   const definitions = useMemo(
     () =>
       columns.map(
@@ -63,63 +63,60 @@ export function DataTable<Row extends object>({ label, rows, columns, rowId, emp
         <Cards label={label} rows={sorted.map(({ id, original }) => ({ id, row: original }))} columns={columns} />
       ) : (
         <Paper withBorder bg="var(--sluice-surface)" className="sluice-table">
-          <Table.ScrollContainer
-            minWidth={640}
-            type="native"
-            tabIndex={0}
-            role="region"
-            aria-label={t('table.label', { title: label })}
+          <Table
+            verticalSpacing="xs"
+            horizontalSpacing="md"
+            highlightOnHover
+            stickyHeader
+            stickyHeaderOffset={56}
+            aria-label={label}
           >
-            <Table verticalSpacing="xs" horizontalSpacing="md" highlightOnHover stickyHeader aria-label={label}>
-              <Table.Thead>
-                {table.getHeaderGroups().map((group) => (
-                  <Table.Tr key={group.id}>
-                    {group.headers.map((header) => {
-                      const column = byId.get(header.id)
-                      const direction = header.column.getCanSort() ? header.column.getIsSorted() : undefined
-                      if (!column) return null
-                      return (
-                        <Table.Th
-                          key={header.id}
-                          ta={column.align}
-                          aria-sort={
-                            direction === 'asc' ? 'ascending' : direction === 'desc' ? 'descending' : undefined
-                          }
-                        >
-                          {direction === undefined ? (
-                            <span className={column.bare ? 'sluice-hidden' : undefined}>{column.header}</span>
-                          ) : (
-                            <UnstyledButton
-                              onClick={header.column.getToggleSortingHandler()}
-                              title={t('table.sort', { column: column.header })}
-                              fz="inherit"
-                              fw="inherit"
-                            >
-                              <Group gap={4} wrap="nowrap" component="span">
-                                {column.header}
-                                <SortSign direction={direction} />
-                              </Group>
-                            </UnstyledButton>
-                          )}
-                        </Table.Th>
-                      )
-                    })}
-                  </Table.Tr>
-                ))}
-              </Table.Thead>
-              <Table.Tbody>
-                {sorted.map(({ id, original }) => (
-                  <Table.Tr key={id}>
-                    {columns.map((column) => (
-                      <Table.Td key={column.id} ta={column.align}>
-                        {column.cell(original)}
-                      </Table.Td>
-                    ))}
-                  </Table.Tr>
-                ))}
-              </Table.Tbody>
-            </Table>
-          </Table.ScrollContainer>
+            <Table.Thead>
+              {table.getHeaderGroups().map((group) => (
+                <Table.Tr key={group.id}>
+                  {group.headers.map((header) => {
+                    const column = byId.get(header.id)
+                    const direction = header.column.getCanSort() ? header.column.getIsSorted() : undefined
+                    if (!column) return null
+                    return (
+                      <Table.Th
+                        key={header.id}
+                        ta={column.align}
+                        aria-sort={direction === 'asc' ? 'ascending' : direction === 'desc' ? 'descending' : undefined}
+                      >
+                        {direction === undefined ? (
+                          <span className={column.bare ? 'sluice-hidden' : undefined}>{column.header}</span>
+                        ) : (
+                          <UnstyledButton
+                            onClick={header.column.getToggleSortingHandler()}
+                            title={t('table.sort', { column: column.header })}
+                            fz="inherit"
+                            fw="inherit"
+                          >
+                            <Group gap={4} wrap="nowrap" component="span">
+                              {column.header}
+                              <SortSign direction={direction} />
+                            </Group>
+                          </UnstyledButton>
+                        )}
+                      </Table.Th>
+                    )
+                  })}
+                </Table.Tr>
+              ))}
+            </Table.Thead>
+            <Table.Tbody>
+              {sorted.map(({ id, original }) => (
+                <Table.Tr key={id}>
+                  {columns.map((column) => (
+                    <Table.Td key={column.id} ta={column.align}>
+                      {column.cell(original)}
+                    </Table.Td>
+                  ))}
+                </Table.Tr>
+              ))}
+            </Table.Tbody>
+          </Table>
         </Paper>
       )}
       {onMore && (

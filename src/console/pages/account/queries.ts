@@ -19,5 +19,5 @@ export const liveSignIns = gql<{ sign_ins: SignInRow[] }, { person: string }>(`
 `)
 
 export const updateProfile = gql<{ update_profile: { id: string; name: string } }, { name: string }>(`
-  mutation UpdateProfile($name: String!) { update_profile(name: $name) { id name } }
+  mutation UpdateProfileForViewers($name: String!) { update_profile(name: $name) { id name } }
 `)
