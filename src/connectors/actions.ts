@@ -2,6 +2,7 @@
 import type pg from 'pg'
 import { requireOwn } from '../access/own.ts'
 import { SluiceError } from '../errors.ts'
+import { annotationsOfSession } from './annotations.ts'
 import {
   type ConnectInput,
   type ConnectionParts,
@@ -26,6 +27,8 @@ import type { ConnectionTest, DryRunTask, InstallTask, LabelTask, TestTask, Vali
 
 export interface ConnectorActionParts extends Pick<ConnectionParts, 'database' | 'sealer' | 'reach'> {
   readonly desk: TaskDesk
+  /** Days that a grant still lasts after its first retrieval, where the team has not set its own. */
+  readonly retentionAfterRetrievalDays: number
   /** Called when rows have changed. */
   readonly committed: () => void
 }
@@ -36,6 +39,8 @@ const decisions: Readonly<Record<string, Decision>> = {
   withdraw: 'withdrawn',
 }
 
+/** A reader of annotations waits no longer for labels; those that come later are kept for the next. */
+const labelsMs = 3000
 /** A download, a bundling, a first load. */
 const installMs = 60_000
 
@@ -44,6 +49,7 @@ export function createConnectorActions({
   sealer,
   reach = {},
   desk,
+  retentionAfterRetrievalDays,
   committed,
 }: ConnectorActionParts): ConnectorActions {
   const { pool } = database
@@ -129,6 +135,17 @@ export function createConnectorActions({
       committed()
       return made
     },
+
+    annotations: (session_id, locale, context) =>
+      annotationsOfSession(
+        {
+          pool,
+          retentionAfterRetrievalDays,
+          askLabels: (task) => desk.ask('labels', task, { timeoutMs: labelsMs }),
+        },
+        { session_id, locale: locale ?? 'en' },
+        context,
+      ),
 
     async label(connector_id, key, locale) {
       await requireVisible(pool, connector_id)

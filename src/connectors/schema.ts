@@ -2,6 +2,7 @@
 import type { Role } from '../access/principal.ts'
 import type { Builder } from '../tables/builder.ts'
 import type { RequestContext } from '../tables/request-context.ts'
+import type { Annotation } from './annotations.ts'
 import type { ConnectInput, ShownSettings, UpgradeResult } from './connections.ts'
 import { permissionSentences, type UpgradeDifference } from './permission-sentences.ts'
 import type { InstalledConnector } from './registry.ts'
@@ -48,11 +49,13 @@ export interface ConnectorActions {
   test(id: string, locale: string | null, context: RequestContext): Promise<ConnectionTest>
   dryRun(connectionId: string, sessionId: string, fixtures: unknown, context: RequestContext): Promise<DryRun>
   rerun(id: string, context: RequestContext): Promise<Rerun>
+  annotations(sessionId: string, locale: string | null, context: RequestContext): Promise<readonly Annotation[]>
   label(connectorId: string, key: string, locale: string | null, context: RequestContext): Promise<string>
 }
 
 export function addConnectorActions(builder: Builder, role: Role, actions: ConnectorActions): void {
   if (role === 'admin' || role === 'editor' || role === 'viewer') addLabel(builder, actions)
+  if (role === 'admin' || role === 'editor' || role === 'consumer') addAnnotations(builder, actions)
   if (role !== 'admin' && role !== 'editor') return
   if (role === 'admin') addRegistry(builder, actions)
   addConnecting(builder, actions)
@@ -74,6 +77,42 @@ function addLabel(builder: Builder, actions: ConnectorActions): void {
         locale: t.arg.string({ description: localeHelp }),
       },
       resolve: (_, { connector_id, key, locale }, context) => actions.label(connector_id, key, locale ?? null, context),
+    }),
+  )
+}
+
+function addAnnotations(builder: Builder, actions: ConnectorActions): void {
+  const annotation = builder.objectRef<Annotation>('annotation').implement({
+    description: 'What a connector wants shown beside a session, or a part of it.',
+    fields: (t) => ({
+      connector: t.exposeString('connector', { nullable: false, description: "The connector's implementation." }),
+      context_type: t.exposeString('context_type', {
+        nullable: false,
+        description: 'What it is about: BOOKING (the session itself), SERVICE, SEGMENT, LEG or TRAVELER.',
+      }),
+      context_uuid: t.exposeString('context_uuid', {
+        nullable: false,
+        description: 'Its uuid in the data, or the id of the session.',
+      }),
+      label: t.exposeString('label', { nullable: false, description: 'In the language asked for, or else the key.' }),
+      label_key: t.exposeString('label_key', { nullable: false }),
+      value_type: t.exposeString('value_type', { nullable: false, description: 'STRING, DATE, INT or BOOLEAN.' }),
+      value: t.field({ type: 'jsonb', nullable: false, resolve: ({ value }) => value }),
+    }),
+  })
+  builder.queryField('annotations', (t) =>
+    t.field({
+      type: [annotation],
+      nullable: { list: false, items: false },
+      description:
+        'What connectors want shown beside a session: the ui nodes of its connector_data that are right. For an integration it is a retrieval.',
+      args: {
+        session_id: t.arg({ type: 'uuid', required: true }),
+        locale: t.arg.string({ description: 'Language of the labels, such as en or de-CH; en if not given.' }),
+      },
+      resolve: async (_, { session_id, locale }, context) => [
+        ...(await actions.annotations(session_id, locale ?? null, context)),
+      ],
     }),
   )
 }

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import type { LeasedDelivery } from '../delivery/carrier.ts'
 import { SluiceError } from '../errors.ts'
+import { keepLabels } from './annotations.ts'
 import { bundleApart } from './bundle-apart.ts'
 import { createCapabilities } from './capabilities.ts'
 import { bundleCache } from './carrier.ts'
@@ -40,6 +41,13 @@ export interface ValidateTask {
 export interface LabelTask {
   readonly connector_id: string
   readonly key: string
+  readonly locale: string
+}
+
+/** Several keys of one version, whose labels are kept. */
+export interface LabelsTask {
+  readonly connector_id: string
+  readonly keys: readonly string[]
   readonly locale: string
 }
 
@@ -139,10 +147,37 @@ export function createTaskHandlers(parts: TaskParts): { handlers: TaskHandlers; 
 
   const label = async ({ connector_id, key, locale }: LabelTask, signal: AbortSignal): Promise<string> => {
     const connector = await findConnector(database.pool, connector_id)
+    return (await labelFrom(connector, key, locale, signal)).label
+  }
+
+  const labelFrom = async (
+    connector: ConnectorRow,
+    key: string,
+    locale: string,
+    signal: AbortSignal,
+  ): Promise<{ readonly label: string; readonly isSaid: boolean }> => {
     const outcome = await call(connector, { method: 'getLabelForKey', parameters: [key, locale] }, signal)
     const said = outcome.ok && typeof outcome.value === 'string' ? outcome.value.slice(0, 500) : undefined
     const { manifest, locales } = connector
-    return said ?? labelIn(manifest, textsFor(locales, locale, manifest.defaultLocale), key) ?? key
+    const label = said ?? labelIn(manifest, textsFor(locales, locale, manifest.defaultLocale), key) ?? key
+    return { label, isSaid: outcome.ok || outcome.failure === 'absent' }
+  }
+
+  /** One after the other: it is one process that is asked. What it did not say in time is asked again another time. */
+  const labels = async (
+    { connector_id, keys, locale }: LabelsTask,
+    signal: AbortSignal,
+  ): Promise<Readonly<Record<string, string>>> => {
+    const connector = await findConnector(database.pool, connector_id)
+    const said: [string, string][] = []
+    for (const key of keys) {
+      const { label: found, isSaid } = await labelFrom(connector, key, locale, signal)
+      if (signal.aborted) break
+      if (isSaid) said.push([key, found])
+    }
+    const found = Object.fromEntries(said)
+    await keepLabels(database.pool, { connector_id, locale }, found)
+    return found
   }
 
   const account = async ({ connector_id, content }: AccountTask, signal: AbortSignal): Promise<Account | null> => {
@@ -221,7 +256,10 @@ export function createTaskHandlers(parts: TaskParts): { handlers: TaskHandlers; 
     return run
   }
 
-  return { handlers: { install, validate, label, account, test, dry_run: dryRun }, close: () => sandboxes.close() }
+  return {
+    handlers: { install, validate, label, labels, account, test, dry_run: dryRun },
+    close: () => sandboxes.close(),
+  }
 }
 
 interface ConnectorRow {
