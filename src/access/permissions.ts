@@ -253,6 +253,7 @@ export const exposures: Readonly<Record<string, Exposure>> = {
           'payment_id',
           'config',
           'data',
+          'connector_data',
           'schema_url',
           'revision',
           'trip_id',

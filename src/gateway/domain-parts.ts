@@ -95,7 +95,14 @@ export async function openDomain(options: DomainOptions): Promise<DomainParts> {
       credentials: createCredentialActions({ database, environment: config.SLUICE_ENVIRONMENT, committed }),
       people,
       files: createFileActions({ parts: files, committed }),
-      connectors: createConnectorActions({ database, sealer, reach, desk, committed }),
+      connectors: createConnectorActions({
+        database,
+        sealer,
+        reach,
+        desk,
+        retentionAfterRetrievalDays: config.RETENTION_AFTER_RETRIEVAL_DAYS,
+        committed,
+      }),
       inbound: createInboundActions({
         pool: database.pool,
         sealer,
