@@ -1,5 +1,5 @@
 /** One raw mail to one booking, or to the reason why there is none. */
-import type { Conversion, SourceMetadata } from 'sluice/connector'
+import type { Booking, Conversion, SourceMetadata } from 'sluice/connector'
 import { bookingOf } from './booking.ts'
 import { sizeHeader } from './intake.ts'
 import { readJsonLd, readMarkup } from './markup.ts'
@@ -40,7 +40,7 @@ export async function convert(raw: Uint8Array, settings: Settings): Promise<Conv
   const booking = await bookingOf(found, mail, options, problems)
   if (!booking) throw new Error(`The markup of the reservation is broken: ${problems.missing.join('; ')}.`)
   const reduced = options.passports ? undefined : withoutPassports(thingsOf(found))
-  const key = settings.later_mails === 'separate' ? undefined : keyOf(booking.sourceDomain, booking.referenceNumber)
+  const key = keyOf(booking, settings.later_mails === 'separate' ? (mails[0].messageId ?? mails[0].date) : undefined)
   const said = [
     countOf(found),
     ...(problems.missing.length > 0 ? [`Missing: ${problems.missing.join('; ')}.`] : []),
@@ -131,9 +131,10 @@ function tooLarge(raw: Uint8Array): string | undefined {
   return `The mail has ${Math.ceil(Number(bytes) / 1024 / 1024)} MiB, and 5 can be read. Forward it to the mailbox without its attachments.`
 }
 
-/** One of the same key is a newer state of the same booking. */
-function keyOf(domain: string | null | undefined, reference: string | null | undefined): string | undefined {
-  return reference ? `${domain ?? ''}/${reference}` : undefined
+/** One of the same key is a newer state of the same booking; with the name of a mail, of that mail alone. */
+function keyOf({ sourceDomain, referenceNumber }: Booking, mail: string | undefined): string | undefined {
+  const parts = [sourceDomain ?? '', ...(referenceNumber ? [referenceNumber] : []), ...(mail ? [mail] : [])]
+  return parts.length > 1 ? parts.join('/').slice(0, 500) : undefined
 }
 
 const isWithin = (domain: string | undefined, wanted: string) =>
@@ -162,12 +163,13 @@ function reducedMail(outer: Mail, mail: Mail, reservations: readonly unknown[]):
   return `${headersOf(mail, 'text/html; charset=utf-8')}${note}\r\n<script type="application/ld+json">${json}</script>\r\n`
 }
 
-function headersOf({ senderDomain, senderName = '', subject, date }: Mail, type: string): string {
+function headersOf({ senderDomain, senderName = '', subject, date, messageId }: Mail, type: string): string {
   const header = (name: string, value: string | undefined) => (value ? [`${name}: ${value}`] : [])
   return [
     ...header('From', senderDomain && `${encoded(senderName)} <unknown@${senderDomain}>`.trim()),
     ...header('Subject', subject && encoded(subject)),
     ...header('Date', date && new Date(date).toUTCString().replace('GMT', '+0000')),
+    ...header('Message-ID', messageId),
     'MIME-Version: 1.0',
     `Content-Type: ${type}`,
     'Content-Transfer-Encoding: 8bit',

@@ -8,7 +8,7 @@
  */
 import type { CallContext, Json, Mailbox, MailHeader, RawSource, RawSources } from 'sluice/connector'
 import type { Settings } from './settings.ts'
-import { sha256 } from './text.ts'
+import { clean, sha256 } from './text.ts'
 
 export interface State {
   cursor: Json
@@ -124,7 +124,9 @@ async function isMissing(inbox: Mailbox, uid: number): Promise<boolean> {
 /** Undefined for a mail that was deleted meanwhile. */
 async function sourceOf(inbox: Mailbox, header: MailHeader): Promise<RawSource | undefined> {
   try {
-    const source = await inbox.fetch(header.uid)
+    const fetched = await inbox.fetch(header.uid)
+    // The host keeps nothing empty; a line end is as little of a mail.
+    const source = fetched.length > 0 ? fetched : new Uint8Array([0x0a])
     return { source, uniqueSourceId: await idOf(source, header.messageId) }
   } catch (error) {
     const { code } = error as { readonly code?: string }
@@ -140,9 +142,10 @@ async function sourceOf(inbox: Mailbox, header: MailHeader): Promise<RawSource |
  * that of the confirmation. The same mail over another way has other headers, and the same body.
  */
 async function idOf(raw: Uint8Array, messageId: string): Promise<string> {
-  if (!messageId) return `sha256:${await sha256(raw)}`
+  const id = clean(messageId, 200)
+  if (!id) return `sha256:${await sha256(raw)}`
   const body = await sha256(raw.subarray(endOfHeaders(raw)))
-  return `${messageId.slice(0, 200)} ${body.slice(0, 16)}`
+  return `${id} ${body.slice(0, 16)}`
 }
 
 function endOfHeaders(raw: Uint8Array): number {

@@ -9,6 +9,8 @@ export interface Mail {
   readonly senderName?: string
   /** ISO 8601, UTC. */
   readonly date?: string
+  /** With its angle brackets. */
+  readonly messageId?: string
   /** All its HTML parts; empty without any. */
   readonly html: string
   /** Parts that are JSON-LD themselves. */
@@ -42,7 +44,7 @@ export async function readMails(raw: Uint8Array): Promise<readonly [Mail, ...Mai
 }
 
 async function readMail(raw: Uint8Array): Promise<{ readonly mail: Mail; readonly forwarded: readonly Uint8Array[] }> {
-  const { from, subject, date, html = '', attachments } = await PostalMime.parse(raw, limits)
+  const { from, subject, date, messageId, html = '', attachments } = await PostalMime.parse(raw, limits)
   const contents = (type: string) =>
     attachments.flatMap(({ mimeType, content }) => (mimeType === type ? [bytesOf(content)] : []))
   const moment = date === undefined ? Number.NaN : Date.parse(date)
@@ -53,6 +55,7 @@ async function readMail(raw: Uint8Array): Promise<{ readonly mail: Mail; readonl
       ...(senderDomain ? { senderDomain } : {}),
       ...(name ? { senderName: name } : {}),
       ...(Number.isNaN(moment) ? {} : { date: new Date(moment).toISOString() }),
+      ...(messageId && clean(messageId, 200) ? { messageId: clean(messageId, 200) } : {}),
       html,
       jsonLd: contents('application/ld+json')
         .slice(0, 20)
