@@ -60,6 +60,7 @@ export const actionsNotRun: Actions = {
     dryRun: notRun,
     rerun: notRun,
     label: notRun,
+    annotations: notRun,
   },
 }
 

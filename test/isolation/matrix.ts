@@ -146,9 +146,14 @@ export const actions: Readonly<Record<string, ActionLine>> = {
   review_connector: ofOneself('Mutation', ['admin']),
   uninstall_connector: ofOneself('Mutation', ['admin']),
   connector_label: ofOneself('Query', persons),
-  annotations: query(['admin', 'editor', 'consumer'], '$id: uuid!', 'annotations(session_id: $id) { label }', async ({ row }) => ({
-    id: (await row('sessions')).id,
-  })),
+  annotations: query(
+    ['admin', 'editor', 'consumer'],
+    '$id: uuid!',
+    'annotations(session_id: $id) { label }',
+    async ({ row }) => ({
+      id: (await row('sessions')).id,
+    }),
+  ),
   connect: mutation(editing, '$object: connect_input!', 'connect(object: $object) { id }', async ({ row }) => ({
     object: {
       connector_id: '01980000-0000-7000-8000-000000000000',
