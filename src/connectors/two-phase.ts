@@ -14,7 +14,7 @@
  * | pending, missing | | the payload takes the entry's place, with its id and its date, and is converted |
  * | failed | the same | the one that failed is converted again |
  * | failed | another | the payload takes its place and is converted |
- * | received, converted, discarded | the same | it is a repetition: counted in `repeats`, and not kept |
+ * | received, converted, discarded, or carried by an unmatched one | the same | it is a repetition: counted in `repeats`, and not kept |
  * | received, converted, discarded | another | of a two-phase producer `unmatched`, of others converted: a revision |
  * | unknown | | of a two-phase producer `unmatched`, until phase one yields the id or somebody accepts it; of others converted |
  */
@@ -269,10 +269,10 @@ export async function settleMatch(
 ): Promise<InboundMatch> {
   const step = await locked(pool, row.connection_id, async (client) => {
     for (;;) {
-      const { rows } = await client.query<Known & { readonly is_held: boolean }>({
+      const { rows } = await client.query<Known>({
         name: 'raw sources: who has this id',
         text: knownSql,
-        values: [row.connection_id, [external_id, digestOfUniqueId(external_id)], external_id, row.id, row.lease_token],
+        values: [row.connection_id, [external_id, digestOfUniqueId(external_id)], external_id, row.id],
       })
       const [known] = rows
       const decided = stepFor(known, { id: row.id, isTwoPhase: twoPhase, isAccepted: row.is_accepted })
@@ -286,19 +286,20 @@ export async function settleMatch(
   return { outcome: 'convert', external_id }
 }
 
-/** An entry that has the id goes before payloads that only carry it. */
+/** What has the id, if it waits, failed, or is the same; else a payload that came before with this id and is the same. */
 const knownSql = `
-select known.id, known.status, coalesce(known.payload_sha256 = own.payload_sha256, false) as same
+select known.id, known.status, known.same
   from raw_sources own
  cross join lateral (
-   select id, status, payload_sha256, 1 as place from raw_sources
+   select id, status, coalesce(payload_sha256 = own.payload_sha256, false) as same, true as has_id from raw_sources
     where connection_id = $1 and unique_id = any($2::text[])
    union all
-   select id, status, payload_sha256, 2 from raw_sources
-    where connection_id = $1 and external_id = $3 and status = 'unmatched' and payload_sha256 = own.payload_sha256 and id <> $4
+   select id, status, true, false from raw_sources
+    where connection_id = $1 and external_id = $3 and payload_sha256 = own.payload_sha256 and id <> $4
  ) as known
  where own.id = $4
- order by place limit 1`
+ order by known.has_id and (known.same or known.status in ('pending', 'missing', 'failed')) desc, known.has_id
+ limit 1`
 
 async function isHeld(client: pg.PoolClient, { id, lease_token }: Pick<InboundRow, 'id' | 'lease_token'>) {
   const { rowCount } = await client.query(

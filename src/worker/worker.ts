@@ -9,6 +9,7 @@ import { environmentOf } from '../connectors/environment.ts'
 import { type ProductionOptions, startProduction } from '../connectors/production.ts'
 import { createTaskHandlers } from '../connectors/task-handlers.ts'
 import { startTaskRunner } from '../connectors/task-runner.ts'
+import { twoPhaseSchedules } from '../connectors/two-phase-jobs.ts'
 import type { Database } from '../database/database.ts'
 import type { Carrier } from '../delivery/carrier.ts'
 import { type DeliveryEngine, type DeliveryEngineOptions, startDeliveryEngine } from '../delivery/engine.ts'
@@ -135,6 +136,7 @@ function allSchedules({ config, database, files, log }: WorkerOptions): readonly
     ...fileSchedules(createFileParts({ config, pool, files, log })),
     ...accessSchedules({ pool }),
     ...peopleSchedules({ pool }),
+    ...twoPhaseSchedules({ pool, log }),
     ...sessionSchedules({ pool, files, mailFolder: config.MAIL_FOLDER, log }),
   ]
 }
