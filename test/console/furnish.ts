@@ -48,7 +48,7 @@ export async function furnish({ world, receiver }: ConsoleGround, sessionCount =
       .webhook.id
   const webhook = await webhookOf('Back office', '/office')
   const failingWebhook = await webhookOf('Statistics', failingPath)
-  const silentWebhook = await webhookOf('Payments', '/payments', { paymentID: { _eq: 'another-payment' } })
+  const silentWebhook = await webhookOf('Bookings', '/bookings', { kind: { _eq: 'booking' } })
 
   const installed = await installConnector({ database }, path.join(import.meta.dirname, '../../connectors/email'))
   await reviewConnector({ database }, installed.id, 'approved')
