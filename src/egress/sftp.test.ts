@@ -1,6 +1,5 @@
-import ssh2 from 'ssh2'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { type SftpOptions, type SftpPeer, startSftp } from '../../test/connectors/peers/sftp.ts'
+import { type SftpOptions, type SftpPeer, sshKeyPair, startSftp } from '../../test/connectors/peers/sftp.ts'
 import { createEgress, type Egress } from './egress.ts'
 import { openGround } from './receivers.fixture.ts'
 import { mostFileBytes, openSftp, type SftpAccount, type SftpSession } from './sftp.ts'
@@ -117,8 +116,8 @@ describe('the key of the server', () => {
 
 describe('signing in', () => {
   test('works with a key, and with one that has a passphrase', async () => {
-    const pair = ssh2.utils.generateKeyPairSync('ed25519')
-    const locked = ssh2.utils.generateKeyPairSync('ed25519', { passphrase: 'open-it', cipher: 'aes256-ctr', rounds: 2 })
+    const pair = sshKeyPair()
+    const locked = sshKeyPair('open-it')
     for (const { public: publicKey, private: privateKey, passphrase } of [
       { ...pair, passphrase: undefined },
       { ...locked, passphrase: 'open-it' },

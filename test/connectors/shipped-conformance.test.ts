@@ -11,6 +11,7 @@ const hostSettings: Readonly<Record<string, readonly string[]>> = {
   uniform: ['token_url', 'submission_url'],
   's3-notify': ['endpoint', 'notify_url'],
   'http-json': ['url', 'token_url'],
+  'accounting-csv': ['sftp_host', 'endpoint'],
 }
 
 let sandboxes: SandboxPool
@@ -19,7 +20,7 @@ beforeAll(() => {
 })
 afterAll(() => sandboxes.close())
 
-test.each(['email', 'bops', 'uniform', 's3-notify', 'http-json'])(
+test.each(['email', 'bops', 'uniform', 's3-notify', 'http-json', 'accounting-csv'])(
   '%s keeps every rule for connectors',
   async (name) => {
     const findings = await checkConnector(path.join(shippedFolder, name), sandboxes)
@@ -28,7 +29,7 @@ test.each(['email', 'bops', 'uniform', 's3-notify', 'http-json'])(
   },
 )
 
-describe.each(['bops', 'uniform', 's3-notify', 'http-json'])('%s', (name) => {
+describe.each(['bops', 'uniform', 's3-notify', 'http-json', 'accounting-csv'])('%s', (name) => {
   const folder = path.join(shippedFolder, name)
 
   test('is a whole package: licence, logo, English and German, a README that names every setting', async () => {
@@ -57,7 +58,7 @@ describe.each(['bops', 'uniform', 's3-notify', 'http-json'])('%s', (name) => {
 
 test('what an answer means is the same in all of them', async () => {
   const texts = await Promise.all(
-    ['bops', 'uniform', 's3-notify', 'http-json'].map((name) =>
+    ['bops', 'uniform', 's3-notify', 'http-json', 'accounting-csv'].map((name) =>
       readFile(path.join(shippedFolder, name, 'answers.ts'), 'utf8'),
     ),
   )

@@ -43,6 +43,17 @@ export interface SftpPeer {
 
 export type SftpTrouble = 'refused' | 'full' | 'cut' | 'lost' | 'hangs'
 
+/** Of ed25519, in OpenSSH's form. ssh2 makes one in some 250 that it cannot read itself. */
+export function sshKeyPair(passphrase?: string): { readonly public: string; readonly private: string } {
+  for (;;) {
+    const pair = utils.generateKeyPairSync(
+      'ed25519',
+      passphrase === undefined ? {} : { passphrase, cipher: 'aes256-ctr', rounds: 2 },
+    )
+    if (!(utils.parseKey(pair.private, passphrase) instanceof Error)) return pair
+  }
+}
+
 export async function startSftp({
   user = 'camden',
   password = 'sftp-pass-word',
@@ -50,7 +61,7 @@ export async function startSftp({
   publicKey,
   replaces = true,
 }: SftpOptions = {}): Promise<SftpPeer> {
-  const pair = utils.generateKeyPairSync('ed25519')
+  const pair = sshKeyPair()
   const files = new Map<string, Buffer>()
   const folders = new Set(['.', '/'])
   const changes: string[] = []
