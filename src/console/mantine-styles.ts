@@ -1,8 +1,8 @@
 /**
  * Mantine's styles, of the components that are used alone, in the chunks that use them: 37 KB of zipped CSS on the first
- * page otherwise. Whoever imports `@mantine/core/styles.css` gets the ground and the styles that others build on, in
- * Mantine's order; each further component brings its own with its code. All are in the layer `mantine`, so that our own
- * rules win wherever a chunk's styles land.
+ * page otherwise. Whoever imports `@mantine/core/styles.css` gets the ground, that is the styles that others build on;
+ * each further component brings its own with its code. Chunks load in any order, so layers say which rules win: ground,
+ * then component, then whatever is in no layer, such as our own.
  */
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -10,9 +10,9 @@ import path from 'node:path'
 import type { Plugin } from 'vite'
 
 const styles = path.dirname(createRequire(import.meta.url).resolve('@mantine/core/styles/global.css'))
-const styleOf = (name: string) => path.join(styles, `${name}.layer.css`)
+const styleOf = (name: string) => path.join(styles, `${name}.css`)
 
-/** https://mantine.dev/styles/css-files-list: these come before the styles that refine them. */
+/** In Mantine's order: https://mantine.dev/styles/css-files-list. */
 const ground = [
   'baseline',
   'default-css-variables',
@@ -36,6 +36,8 @@ const ground = [
 ]
 
 const groundId = '\0mantine-ground'
+/** At the head of every file: the first that is loaded settles the order. */
+const order = '@layer mantine.ground, mantine.component;'
 
 export function mantineStyles(): Plugin[] {
   return [
@@ -47,6 +49,10 @@ export function mantineStyles(): Plugin[] {
       load: (id) =>
         id === groundId ? ground.map((name) => `import ${JSON.stringify(styleOf(name))}`).join('\n') : null,
       transform(code, id) {
+        if (path.dirname(id) === styles) {
+          const layer = ground.includes(path.basename(id, '.css')) ? 'ground' : 'component'
+          return { code: `${order}\n@layer mantine.${layer} {\n${code}\n}`, map: null }
+        }
         // The module that holds a component's class names.
         const name = /@mantine\/core\/esm\/.*\/(\w+)\.module\.mjs$/.exec(id)?.[1]
         if (!name || ground.includes(name) || !existsSync(styleOf(name))) return null
