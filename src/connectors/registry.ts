@@ -9,8 +9,9 @@
 import type { Database } from '../database/database.ts'
 import { SluiceError } from '../errors.ts'
 import { bundleConnector, type ConnectorPackage } from './bundle.ts'
-import { missingFunctions } from './kinds.ts'
+import { missingCheck, missingFunctions } from './kinds.ts'
 import { type Permission, type SettingItem, withSettings } from './manifest.ts'
+import { withMinimalSettings } from './minimal-settings.ts'
 import { permissionSentences } from './permission-sentences.ts'
 import { createSandboxPool, type SandboxPool } from './sandbox/pool.ts'
 
@@ -88,9 +89,10 @@ async function inspected(made: ConnectorPackage, given?: SandboxPool): Promise<I
     const found = await sandboxes.inspect({ key: `install ${made.sha256}`, bundle: made.bundle, timeoutMs: 15_000 })
     if (!found.ok) throw refused(found.message)
     const functions = [...new Set(found.functions)].slice(0, 50).map((name) => name.slice(0, 100))
-    const missing = missingFunctions(made.manifest.kinds, functions)
+    const { kinds, inbound } = made.manifest
+    const missing = [...missingFunctions(kinds, functions), ...missingCheck(inbound, functions)]
     if (missing.length > 0) throw refused(missing.join('\n'))
-    return { ...made, manifest: withSettings(made.manifest, found.settings), functions }
+    return { ...made, manifest: withMinimalSettings(withSettings(made.manifest, found.settings)), functions }
   } finally {
     if (!given) await sandboxes.close()
   }

@@ -148,6 +148,8 @@ export type {
 export { routing, splitSegments } from '../travel/segment-splitter.ts'
 /** Moves fees that belong to tickets there, in equal shares. */
 export { assignTicketFees, misplacedTicketFees } from '../travel/ticket-fees.ts'
+/** What every connector that converts is asked: how much it may take over. All off. */
+export { minimalConverterSettings } from './minimal-settings.ts'
 
 export interface Response<Body = unknown> {
   readonly statusCode: number
@@ -641,16 +643,22 @@ export type Modifier<Types extends ConnectorTypes = ConnectorTypes> = (
 /** Keys of the execution environment, such as `funnel.environment.isproduction`. */
 export type EnvironmentValues = Readonly<Record<string, string | boolean | null>>
 
-/** Called once in each worker and for each connection; never in the way of a run. What they throw is listed, and stops nothing. */
+/** What lifecycle functions have: nothing of a session, and no state. */
+export type LifecycleContext<Types extends ConnectorTypes = ConnectorTypes> = Pick<
+  ConsumerContext<Types>,
+  'settings' | 'request' | 'mail' | 'store' | 'mailbox' | 'sftp' | 'log'
+>
+
+/** Called once in each worker and for each connection. What they throw is listed among its runs, and stops nothing. */
 export interface LifecycleFunctions<Types extends ConnectorTypes = ConnectorTypes> {
-  /** Before the first run. At most 2 s. */
-  onStarting?(environment: EnvironmentValues, context: CallContext<Types>): unknown
+  /** Before the first run, which waits for it, 2 s at most. */
+  onStarting?(environment: EnvironmentValues, context: LifecycleContext<Types>): unknown
   /** The guide's name of `onStarting`. */
-  onFunnelStarting?(environment: EnvironmentValues, context: CallContext<Types>): unknown
-  /** When the worker stops, or the connection is disabled. At most 2 s. */
-  onStopping?(environment: EnvironmentValues, context: CallContext<Types>): unknown
+  onFunnelStarting?(environment: EnvironmentValues, context: LifecycleContext<Types>): unknown
+  /** When the worker stops, or the connection is disabled. At most 2 s; a worker that is killed calls nothing. */
+  onStopping?(environment: EnvironmentValues, context: LifecycleContext<Types>): unknown
   /** The guide's name of `onStopping`. */
-  onFunnelStopping?(environment: EnvironmentValues, context: CallContext<Types>): unknown
+  onFunnelStopping?(environment: EnvironmentValues, context: LifecycleContext<Types>): unknown
 }
 
 export interface Connector<Types extends ConnectorTypes = ConnectorTypes>

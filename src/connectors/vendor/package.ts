@@ -5,6 +5,7 @@ import path from 'node:path'
 import { SluiceError } from '../../errors.ts'
 import { bundleConnector } from '../bundle.ts'
 import { type Manifest, withSettings } from '../manifest.ts'
+import { withMinimalSettings } from '../minimal-settings.ts'
 import type { SandboxPool } from '../sandbox/pool.ts'
 
 export interface VendorPackage {
@@ -26,7 +27,7 @@ export async function openPackage(folder: string, sandboxes: SandboxPool): Promi
   const found = await sandboxes.inspect({ key: sha256, bundle, timeoutMs: 15_000 })
   if (!found.ok) throw new SluiceError('VALIDATION_FAILED', found.message)
   const { functions, settings } = found
-  const whole = withSettings(manifest, settings)
+  const whole = withMinimalSettings(withSettings(manifest, settings))
   const root = await realpath(folder)
   return {
     root,

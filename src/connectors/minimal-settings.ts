@@ -1,0 +1,59 @@
+/**
+ * The extension guide's MinimalConverterSettings: whoever converts foreign data takes over no more than an editor asked
+ * for. Every connector that converts has these settings, whether its author declared them or not, and all are off.
+ */
+import type { ConnectorKind, Manifest, SettingItem } from './manifest.ts'
+
+/**
+ * To spread into the settings of a connector, in `defineConnector`. A manifest leaves them out: they are added when the
+ * connector is installed.
+ *
+ * @example
+ * export default defineConnector({
+ *   settings: [...minimalConverterSettings, { key: 'url', type: 'STRING', mandatory: true }],
+ *   convertRawSource(source, { settings }) {
+ *     const booking = bookingIn(source)
+ *     return { booking: settings.include_passport_data ? booking : withoutPassports(booking) }
+ *   },
+ * })
+ */
+export const minimalConverterSettings = [
+  {
+    key: 'include_travel_preferences',
+    type: 'BOOLEAN',
+    default: false,
+    group: 'Data protection',
+    label: 'Include travel preferences',
+    description: 'Seats, meals, memberships and the like.',
+  },
+  {
+    key: 'include_passport_data',
+    type: 'BOOLEAN',
+    default: false,
+    group: 'Data protection',
+    label: 'Include passport data',
+    description: 'Numbers, dates and places of passports and other papers.',
+  },
+  {
+    key: 'include_non_travel_data',
+    type: 'BOOLEAN',
+    default: false,
+    group: 'Data protection',
+    label: 'Include data that is not about the travel',
+    description: 'Remarks, cost centres and other fields that agencies fill in.',
+  },
+] as const
+
+const convertingKinds: readonly ConnectorKind[] = ['producer', 'two-phase-producer', 'webhook']
+
+/** Adds those that are missing, behind the connector's own. */
+export function withMinimalSettings(manifest: Manifest): Manifest {
+  if (!convertingKinds.some((kind) => manifest.kinds.includes(kind))) return manifest
+  const own = new Set(manifest.settings.map(({ key }) => key))
+  const missing = minimalConverterSettings.filter(({ key }) => !own.has(key))
+  if (missing.length === 0) return manifest
+  return {
+    ...manifest,
+    settings: [...manifest.settings, ...missing.map((item): SettingItem => ({ ...item, mandatory: false }))],
+  }
+}
