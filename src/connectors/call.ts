@@ -10,6 +10,7 @@ import type { Log } from '../log.ts'
 import { createCapabilities } from './capabilities.ts'
 import { type Environment, environmentSettings } from './environment.ts'
 import { type ExtensionChange, extensionChange } from './extension-data.ts'
+import type { Lifecycle } from './lifecycle.ts'
 import type { Manifest } from './manifest.ts'
 import type { RunCall, RunLine } from './record.ts'
 import type { RemoteDoors } from './remote-calls.ts'
@@ -35,6 +36,8 @@ export interface CallParts {
   /** Source of the connector's bundle, by its hash. */
   readonly bundles: (connectorId: string, sha256: string) => Promise<string>
   readonly environment: Environment
+  /** Tells a connection that it starts, before its first call. @default it is not told */
+  readonly lifecycle?: Pick<Lifecycle, 'starting'> | undefined
 }
 
 /** Of a connection and its connector, what a call needs. Columns in the database's words. */
@@ -92,7 +95,7 @@ const keptCalls = 200
 /** Never throws for what a connector does. Lines of `log` are as the connector wrote them: scrub them before they are kept. */
 export async function callConnector(
   parts: CallParts,
-  { connection, connector }: Callee,
+  callee: Callee,
   {
     method,
     parameters,
@@ -107,6 +110,9 @@ export async function callConnector(
     calls,
   }: ConnectorCall,
 ): Promise<CallResult> {
+  const starting = parts.lifecycle?.starting(callee, team_id)
+  if (starting) await starting
+  const { connection, connector } = callee
   const secrets: Record<string, string> = connection.sealed_settings
     ? JSON.parse(parts.sealer.open(connection.sealed_settings, settingsPurpose))
     : {}

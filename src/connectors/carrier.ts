@@ -8,7 +8,15 @@ import { createTurns } from './turns.ts'
 export interface ConnectionCarrierOptions
   extends Pick<
     RunParts,
-    'database' | 'sealer' | 'egress' | 'mailer' | 'log' | 'objects' | 'retentionAfterRetrievalDays' | 'environment'
+    | 'database'
+    | 'sealer'
+    | 'egress'
+    | 'mailer'
+    | 'log'
+    | 'objects'
+    | 'retentionAfterRetrievalDays'
+    | 'environment'
+    | 'lifecycle'
   > {
   readonly sandbox?: SandboxPoolOptions
 }

@@ -13,6 +13,7 @@ import { createMailer } from '../egress/mail.ts'
 import { silentLog } from '../log.ts'
 import { type ConnectionCarrier, createConnectionCarrier } from './carrier.ts'
 import { type ConnectInput, connect } from './connections.ts'
+import { createLifecycle, type Lifecycle, type LifecycleOptions } from './lifecycle.ts'
 import { installConnector, reviewConnector } from './registry.ts'
 import type { ObjectStore } from './run-files.ts'
 import { createSandboxPool, type SandboxPoolOptions } from './sandbox/pool.ts'
@@ -70,7 +71,10 @@ export async function connectorGround({ poolSize = 10, smtpUrl, on }: GroundOpti
     flow,
     integration,
 
-    carrier(sandbox?: SandboxPoolOptions, more: { readonly objects?: ObjectStore } = {}): ConnectionCarrier {
+    carrier(
+      sandbox?: SandboxPoolOptions,
+      more: { readonly objects?: ObjectStore; readonly lifecycle?: Lifecycle } = {},
+    ): ConnectionCarrier {
       const options = {
         database,
         sealer,
@@ -84,6 +88,11 @@ export async function connectorGround({ poolSize = 10, smtpUrl, on }: GroundOpti
       const carrier = createConnectionCarrier({ ...options, ...more })
       carriers.push(carrier)
       return carrier
+    },
+
+    /** Of one worker. The caller closes it. */
+    lifecycle(times: Pick<LifecycleOptions, 'callMs' | 'lookMs'> = {}): Lifecycle {
+      return createLifecycle({ database, sealer, egress, mailer, log: silentLog, environment, ...times })
     },
 
     /** Writes a package of one file; its manifest has a version of its own. */

@@ -362,7 +362,7 @@ export interface MailHeader {
  * @example Each mail once, whatever becomes of a run:
  * const inbox = mailbox({ host: settings.imap_host, user: settings.user, password: settings.password })
  * for (const { uid } of await inbox.list({ without: 'SluiceDone', limit: 20 })) {
- *   const email = await PostalMime.parse(await inbox.fetch(uid)) // npm postal-mime runs in the sandbox
+ *   const email = await PostalMime.parse(await inbox.fetch(uid)) // npm postal-mime, with a Blob of your own
  *   await take(email)
  *   await inbox.mark(uid, 'SluiceDone')
  * }
