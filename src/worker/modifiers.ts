@@ -1,6 +1,7 @@
 /** Modifiers of a worker: the settling engine of the sessions, with the sandbox of the connectors behind it. */
 import type { Sealer } from '../access/seal.ts'
 import type { Config } from '../config.ts'
+import type { CallParts } from '../connectors/call.ts'
 import { bundleCache } from '../connectors/carrier.ts'
 import { environmentOf } from '../connectors/environment.ts'
 import { createModifierRuns } from '../connectors/modifiers.ts'
@@ -26,6 +27,8 @@ export interface WorkerModifiersOptions
   readonly egress: Egress
   readonly mailer: Mailer
   readonly log: Log
+  /** Tells connections that they start. */
+  readonly lifecycle?: CallParts['lifecycle']
 }
 
 export interface WorkerModifiers {
@@ -47,6 +50,7 @@ export function startModifiers({
   egress,
   mailer,
   log,
+  lifecycle,
   ...settlingOptions
 }: WorkerModifiersOptions): WorkerModifiers {
   const { pool } = database
@@ -58,7 +62,7 @@ export function startModifiers({
     checker,
     log,
     modifiers: createModifierRuns({
-      ...{ database, sealer, egress, mailer, log, sandboxes },
+      ...{ database, sealer, egress, mailer, log, sandboxes, lifecycle },
       objects: files,
       bundles: bundleCache(pool),
       turns: createTurns(pool),

@@ -7,6 +7,7 @@ import type { Config } from '../config.ts'
 import { createConnectionCarrier } from '../connectors/carrier.ts'
 import { environmentOf } from '../connectors/environment.ts'
 import { type ProductionOptions, startProduction } from '../connectors/production.ts'
+import { createLifecycle, type Lifecycle } from '../connectors/lifecycle.ts'
 import { createTaskHandlers } from '../connectors/task-handlers.ts'
 import { startTaskRunner } from '../connectors/task-runner.ts'
 import { twoPhaseSchedules } from '../connectors/two-phase-jobs.ts'
@@ -46,6 +47,7 @@ export interface Worker {
 export interface CarrierParts extends WorkerOptions {
   readonly egress: Egress
   readonly mailer: Mailer
+  readonly lifecycle?: Lifecycle
 }
 
 export interface WorkerParts extends WorkerOptions {
@@ -87,7 +89,8 @@ export async function startWorkerParts({
   const { config, database, log } = options
   const egress = createEgress(egressOptionsOf(config))
   const mailer = createMailer({ url: config.SMTP_URL, from: config.MAIL_FROM })
-  const carriers = chooseCarriers({ ...options, egress, mailer })
+  const lifecycle = startLifecycle({ ...options, egress, mailer })
+  const carriers = chooseCarriers({ ...options, egress, mailer, lifecycle })
   const chosen = schedules ?? allSchedules(options)
   const keeping =
     chosen.length === 0 ? undefined : await startSchedules({ url: config.DATABASE_URL, schedules: chosen, log })
@@ -96,8 +99,8 @@ export async function startWorkerParts({
   const publicUrl = config.PUBLIC_URL.replace(/\/$/, '')
   const telling = startTelling({ pool: database.pool, mailer, publicUrl, log, ...tellingOptions })
   const tasks = startConnectorTasks({ ...options, egress, mailer })
-  const modifiers = startModifiers({ ...options, egress, mailer, ...settlingOptions })
-  const producing = startProducing({ ...options, egress, mailer }, modifiers, productionOptions)
+  const modifiers = startModifiers({ ...options, egress, mailer, lifecycle, ...settlingOptions })
+  const producing = startProducing({ ...options, egress, mailer, lifecycle }, modifiers, productionOptions)
   const metrics = createWorkerMetrics(database.pool)
   const { METRICS_HOST: host, METRICS_PORT: port } = config
   const serving = port === undefined ? undefined : await serveMetrics({ registry: metrics.registry, host, port, log })
@@ -124,6 +127,7 @@ export async function startWorkerParts({
         engine.stop({ waitMs: drainMs }),
       ])
       await Promise.all(carriers.map((carrier) => carrier.close?.()))
+      await lifecycle.close()
       await Promise.all([egress.close(), mailer.close(), serving?.close()])
     },
   }
@@ -141,7 +145,13 @@ function allSchedules({ config, database, files, log }: WorkerOptions): readonly
   ]
 }
 
-function allCarriers({ config, database, sealer, files, egress, mailer, log }: CarrierParts): readonly Carrier[] {
+/** Only those connectors cost anything that have functions for it. */
+function startLifecycle({ config, database, sealer, files, egress, mailer, log }: CarrierParts): Lifecycle {
+  const environment = environmentOf(config)
+  return createLifecycle({ database, sealer, egress, mailer, log, objects: files, environment })
+}
+
+function allCarriers({ config, database, sealer, files, egress, mailer, log, lifecycle }: CarrierParts): readonly Carrier[] {
   return [
     createWebhookCarrier({ pool: database.pool, sealer, egress }),
     createConnectionCarrier({
@@ -153,13 +163,14 @@ function allCarriers({ config, database, sealer, files, egress, mailer, log }: C
       objects: files,
       retentionAfterRetrievalDays: config.RETENTION_AFTER_RETRIEVAL_DAYS,
       environment: environmentOf(config),
+      lifecycle,
     }),
   ]
 }
 
 /** Producers at their times, and what they and third parties brought in. */
 function startProducing(
-  { config, database, sealer, files, egress, mailer, log }: CarrierParts,
+  { config, database, sealer, files, egress, mailer, log, lifecycle }: CarrierParts,
   modifiers: WorkerModifiers,
   options: WorkerParts['production'],
 ) {
@@ -178,6 +189,7 @@ function startProducing(
     environment: environmentOf(config),
     intake,
     runners: [modifiers.runner],
+    lifecycle,
     ...options,
   })
   return {
