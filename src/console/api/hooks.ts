@@ -1,8 +1,8 @@
 /** How pages read and act. */
-import { notifications } from '@mantine/notifications'
 import { useCallback, useEffect, useMemo, useState } from 'react'
 import { createRequest, type TypedDocumentNode, useClient, useQuery } from 'urql'
 import { type Fault, faultOf } from './fault.ts'
+import { notify as tell } from './notify.ts'
 
 export interface Live<Data> {
   /** The newest result; undefined until the first one. */
@@ -138,14 +138,14 @@ export function useAction<Data, Variables extends object>(
     setRunning(false)
     if (!error && data) {
       if (success) {
-        notifications.show({ color: 'green', message: typeof success === 'string' ? success : success(data) })
+        void tell('done', typeof success === 'string' ? success : success(data))
       }
       return data
     }
     const found = faultOf(error ?? new Error('The gateway gave no answer.'))
     const field = form && fieldOf(found, Object.keys(form.getValues()), fields)
     if (field) form.setFieldError(field, found.message)
-    else if (notify) notifications.show({ color: 'red', message: found.message, autoClose: 10_000 })
+    else if (notify) void tell('failed', found.message)
     else setFault(found)
     return null
   }

@@ -10,7 +10,8 @@ export interface EntranceCall {
   readonly fault: Fault | undefined
 }
 
-export function useEntrance(form: FormLike, fields?: Readonly<Record<string, string>>): EntranceCall {
+/** @param form shows refusals at its fields; without one they are all `fault`. */
+export function useEntrance(form?: FormLike, fields?: Readonly<Record<string, string>>): EntranceCall {
   const [running, setRunning] = useState(false)
   const [fault, setFault] = useState<Fault>()
   const run = async (call: () => Promise<void>) => {
@@ -21,8 +22,8 @@ export function useEntrance(form: FormLike, fields?: Readonly<Record<string, str
       return true
     } catch (error) {
       const found = faultOf(error)
-      const field = fieldOf(found, Object.keys(form.getValues()), fields)
-      if (field) form.setFieldError(field, found.message)
+      const field = form && fieldOf(found, Object.keys(form.getValues()), fields)
+      if (form && field) form.setFieldError(field, found.message)
       else setFault(found)
       return false
     } finally {

@@ -1,11 +1,13 @@
 /** What stands in a page's place when there is none to show. */
 import { Button, Center, Group, Loader, Stack, Text, Title } from '@mantine/core'
 import { useDocumentTitle } from '@mantine/hooks'
-import type { ReactNode } from 'react'
+import { lazy, type ReactNode, Suspense } from 'react'
 import { Link } from 'react-router'
 import { useCan, usePerson, useSignIn, useTeamChoice } from './context.tsx'
-import { MakeTeam } from './make-team.tsx'
 import { useAppText } from './text.ts'
+
+// Once in the life of an installation.
+const MakeTeam = lazy(async () => ({ default: (await import('./make-team.tsx')).MakeTeam }))
 
 export interface MessageProps {
   readonly title: string
@@ -84,7 +86,14 @@ export function NoTeam() {
   const signIn = useSignIn()
   if (isAdmin) {
     return (
-      <Message title={t('noTeam.adminTitle')} actions={<MakeTeam />}>
+      <Message
+        title={t('noTeam.adminTitle')}
+        actions={
+          <Suspense>
+            <MakeTeam />
+          </Suspense>
+        }
+      >
         {t('noTeam.adminText')}
       </Message>
     )

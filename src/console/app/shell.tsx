@@ -1,4 +1,4 @@
-import { AppShell, Box, Burger, Group, NavLink, ScrollArea, Text } from '@mantine/core'
+import { AppShell, Box, Burger, Group, NavLink, Text } from '@mantine/core'
 import { useDisclosure, useMediaQuery } from '@mantine/hooks'
 import { Link, Outlet, useLocation, useNavigation } from 'react-router'
 import { AccountMenu } from './account-menu.tsx'
@@ -61,7 +61,7 @@ export function Shell() {
         // Out of sight is out of reach, for the keyboard too.
         inert={narrow && !opened}
       >
-        <AppShell.Section grow component={ScrollArea} p="xs">
+        <AppShell.Section grow p="xs" style={{ overflowY: 'auto' }}>
           <Menu onGo={close} />
         </AppShell.Section>
       </AppShell.Navbar>

@@ -1,5 +1,6 @@
-import { Select, Text } from '@mantine/core'
-import { IconUsersGroup } from '@tabler/icons-react'
+import { Button, Menu, Text } from '@mantine/core'
+import { IconChevronDown } from '@tabler/icons-react'
+import { useState } from 'react'
 import { usePerson, useTeamChoice } from './context.tsx'
 import { useAppText } from './text.ts'
 
@@ -11,6 +12,7 @@ export function TeamSwitcher() {
   const { t } = useAppText()
   const { teams } = usePerson()
   const { team, chooseTeam } = useTeamChoice()
+  const [sought, setSought] = useState('')
   if (!team) return null
   if (teams.length === 1) {
     return (
@@ -19,19 +21,43 @@ export function TeamSwitcher() {
       </Text>
     )
   }
+  const found = teams.filter(({ name }) => name.toLowerCase().includes(sought.trim().toLowerCase()))
   return (
-    <Select
-      aria-label={t('team.switch')}
-      data={teams.map(({ id, name }) => ({ value: id, label: name }))}
-      value={team.id}
-      onChange={(id) => id && chooseTeam(id)}
-      allowDeselect={false}
-      searchable={teams.length >= manyTeams}
-      nothingFoundMessage={t('team.notFound')}
-      leftSection={<IconUsersGroup size={16} aria-hidden />}
-      w="100%"
-      maw={260}
-      comboboxProps={{ width: 260, position: 'bottom-start' }}
-    />
+    <Menu position="bottom-start" width={280}>
+      <Menu.Target>
+        <Button
+          variant="default"
+          px="sm"
+          miw={0}
+          maw={280}
+          aria-label={`${t('team.switch')}: ${team.name}`}
+          rightSection={<IconChevronDown size={16} aria-hidden />}
+        >
+          <Text component="span" inherit truncate>
+            {team.name}
+          </Text>
+        </Button>
+      </Menu.Target>
+      <Menu.Dropdown>
+        {teams.length >= manyTeams && (
+          <Menu.Search
+            aria-label={t('team.search')}
+            placeholder={t('team.search')}
+            value={sought}
+            onChange={(event) => setSought(event.currentTarget.value)}
+          />
+        )}
+        <div style={{ maxHeight: '60dvh', overflowY: 'auto' }}>
+          <Menu.RadioGroup value={team.id} onChange={chooseTeam}>
+            {found.map(({ id, name }) => (
+              <Menu.RadioItem key={id} value={id} closeMenuOnClick>
+                {name}
+              </Menu.RadioItem>
+            ))}
+          </Menu.RadioGroup>
+        </div>
+        {found.length === 0 && <Menu.Label>{t('team.notFound')}</Menu.Label>}
+      </Menu.Dropdown>
+    </Menu>
   )
 }

@@ -1,9 +1,8 @@
-import { Button, Paper, PasswordInput, Stack, Text, TextInput, Title } from '@mantine/core'
+import { Button, PasswordInput, Stack, Text, TextInput } from '@mantine/core'
 import { isNotEmpty, useForm } from '@mantine/form'
 import { useDisclosure } from '@mantine/hooks'
-import { notifications } from '@mantine/notifications'
-import type { ReactNode } from 'react'
 import { useAction, useLive } from '../../api/hooks.ts'
+import { notify } from '../../api/notify.ts'
 import { useEntrance } from '../../api/use-entrance.ts'
 import { usePerson, useSignIn } from '../../app/context.tsx'
 import { ConfirmDelete } from '../../kit/confirm-delete.tsx'
@@ -11,6 +10,7 @@ import { type Column, DataTable } from '../../kit/data-table.tsx'
 import { ErrorAlert } from '../../kit/error-alert.tsx'
 import { Loaded } from '../../kit/loaded.tsx'
 import { PageHeader } from '../../kit/page-header.tsx'
+import { Section } from '../../kit/section.tsx'
 import { Time } from '../../kit/time.tsx'
 import { deviceOf } from './device.ts'
 import { liveSignIns, type SignInRow, updateProfile } from './queries.ts'
@@ -23,27 +23,16 @@ export function Component() {
   return (
     <Stack gap="lg" maw={760}>
       <PageHeader title={t('title')} description={email} />
-      <Section title={t('name.title')}>
+      <Section title={t('name.title')} framed>
         <NameForm />
       </Section>
-      <Section title={t('password.title')}>
+      <Section title={t('password.title')} framed>
         <PasswordForm />
       </Section>
       <Section title={t('devices.title')}>
         <Devices />
       </Section>
     </Stack>
-  )
-}
-
-function Section({ title, children }: { readonly title: string; readonly children: ReactNode }) {
-  return (
-    <Paper component="section" withBorder p="lg" bg="var(--sluice-surface)">
-      <Title order={2} mb="md">
-        {title}
-      </Title>
-      {children}
-    </Paper>
   )
 }
 
@@ -92,7 +81,7 @@ function PasswordForm() {
       onSubmit={form.onSubmit(async ({ old_password, new_password }) => {
         if (!(await run(() => signIn.changePassword(old_password, new_password)))) return
         form.reset()
-        notifications.show({ color: 'green', message: t('password.saved') })
+        void notify('done', t('password.saved'))
       })}
     >
       <Stack align="flex-start">
@@ -130,7 +119,7 @@ function Devices() {
   const signIn = useSignIn()
   const signIns = useLive(liveSignIns, { person: id })
   const [asking, { open, close }] = useDisclosure()
-  const everywhere = useEntrance(useForm())
+  const everywhere = useEntrance()
   const columns: Column<SignInRow>[] = [
     {
       id: 'device',

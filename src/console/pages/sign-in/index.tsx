@@ -1,5 +1,5 @@
 import { Alert, Anchor, Button, PasswordInput, Stack, TextInput } from '@mantine/core'
-import { isEmail, isNotEmpty, useForm } from '@mantine/form'
+import { type FormEvent, useState } from 'react'
 import { Link, Navigate, useLocation } from 'react-router'
 import { useEntrance } from '../../api/use-entrance.ts'
 import { useSignIn, useSignInState } from '../../app/context.tsx'
@@ -8,35 +8,49 @@ import { Loading } from '../../app/messages.tsx'
 import { ErrorAlert } from '../../kit/error-alert.tsx'
 import { useText } from './text.ts'
 
-/** Signs in, and goes to where the person wanted to be. */
+/**
+ * Signs in, and goes to where the person wanted to be. Its two fields do without the library that other forms use: this
+ * is the first page that a browser loads.
+ */
 export function Component() {
   const { t } = useText()
   const signIn = useSignIn()
   const state = useSignInState()
   const location = useLocation()
   const { from = '/', reason } = (location.state ?? {}) as { from?: string; reason?: string }
-  const form = useForm({
-    initialValues: { email: '', password: '' },
-    validate: { email: isEmail(t('email.wrong')), password: isNotEmpty(t('password.missing')) },
-  })
-  const { run, running, fault } = useEntrance(form)
+  const [missing, setMissing] = useState<{ readonly email?: boolean; readonly password?: boolean }>({})
+  const { run, running, fault } = useEntrance()
+  const submit = (event: FormEvent<HTMLFormElement>) => {
+    event.preventDefault()
+    const given = new FormData(event.currentTarget)
+    const email = String(given.get('email')).trim()
+    const password = String(given.get('password'))
+    const wrong = { email: !email.includes('@'), password: password === '' }
+    setMissing(wrong)
+    if (!wrong.email && !wrong.password) void run(() => signIn.withPassword(email, password))
+  }
   if (state.status === 'starting') return <Loading />
   if (state.status === 'in') return <Navigate to={from} replace />
   return (
-    <form
-      noValidate
-      onSubmit={form.onSubmit(({ email, password }) => void run(() => signIn.withPassword(email.trim(), password)))}
-    >
+    <form noValidate onSubmit={submit}>
       <EntranceTitle>{t('title')}</EntranceTitle>
       <Stack>
         {reason && !fault && <Alert color="yellow">{reason}</Alert>}
         <ErrorAlert fault={fault} />
-        <TextInput label={t('email')} type="email" autoComplete="username" autoFocus {...form.getInputProps('email')} />
+        <TextInput
+          label={t('email')}
+          type="email"
+          autoComplete="username"
+          autoFocus
+          name="email"
+          error={missing.email && t('email.wrong')}
+        />
         <PasswordInput
           label={t('password')}
           autoComplete="current-password"
           visibilityToggleButtonProps={{ 'aria-label': t('password.show'), tabIndex: 0 }}
-          {...form.getInputProps('password')}
+          name="password"
+          error={missing.password && t('password.missing')}
         />
         <Button type="submit" fullWidth loading={running}>
           {t('submit')}
