@@ -1,5 +1,5 @@
 /** Which functions each kind of connector has to have. Pure. */
-import type { ConnectorKind } from './manifest.ts'
+import type { ConnectorKind, Inbound } from './manifest.ts'
 
 /** Names that the extension guide has for a function, beside ours. */
 export const converters: readonly string[] = ['convertRawSource', 'convertRawSourceToTripData']
@@ -26,4 +26,12 @@ export function missingFunctions(kinds: readonly ConnectorKind[], functions: rea
           `The manifest says that it is a ${kind}, but its code has no ${name}. Export it, or change "kinds".`,
       ),
   )
+}
+
+/** Who says that the connector finds out who sent a payload must do so: without a check, anybody could send. */
+export function missingCheck(inbound: Inbound | undefined, functions: readonly string[]): readonly string[] {
+  if (inbound?.authentication !== 'connector' || functions.includes('validatePayload')) return []
+  return [
+    'The manifest says that the connector checks who sends payloads, but its code has no validatePayload. Export it, or take "inbound.authentication" away.',
+  ]
 }
