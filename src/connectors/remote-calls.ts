@@ -280,7 +280,8 @@ async function noted(
   } catch (error) {
     if (error instanceof EgressError) {
       done(error.errorClass)
-      const hint = error.errorClass === 'blocked' ? ' Hosts are named under "permissions" in connector.json.' : ''
+      const isUnnamed = error.errorClass === 'blocked' && error.message.includes('not among the hosts')
+      const hint = isUnnamed ? ' Hosts are named under "permissions" in connector.json.' : ''
       throw new CallRefused(egressCodes[error.errorClass], `${error.message}${hint}`, { cause: error })
     }
     if (error instanceof RemoteRefusal) {

@@ -130,7 +130,7 @@ function learnSecrets(answer: unknown, secrets: Map<string, string>): void {
       for (const [key, each] of Object.entries(value)) learn(each, Array.isArray(value) ? name : key)
     }
   }
-  const { body, ...rest } = answer as { readonly body?: unknown }
+  const { body, ...rest } = (answer ?? {}) as { readonly body?: unknown }
   learn(rest, '')
   try {
     learn(JSON.parse(String(body)), '')
