@@ -208,7 +208,7 @@ async function ticketsOf(
   const [only] = people.length === 1 ? people : []
   const found: Ticket[] = []
   const number = textOf(node, 'ticketNumber')
-  const seat = seatOf(node)
+  const seat = options.preferences ? seatOf(node) : undefined
   if (number !== undefined || seat !== undefined) {
     found.push({ ...some('number', number), ...some('holder', only), ...some('seat', seat), segments })
   }
@@ -218,7 +218,7 @@ async function ticketsOf(
       ...some('number', textOf(ticket, 'ticketNumber')),
       ...some('holder', holder),
       ...some('price', priceOf(ticket)),
-      ...some('seat', seatOf(ticket)),
+      ...some('seat', options.preferences ? seatOf(ticket) : undefined),
       segments,
     })
   }

@@ -4,7 +4,7 @@ import { clean, uuidOf } from './text.ts'
 import { localTimeOf } from './times.ts'
 
 export interface PersonOptions {
-  /** Memberships of loyalty programmes. */
+  /** Seats, and memberships of loyalty programmes. */
   readonly preferences: boolean
   /** Passport, nationality, date of birth. */
   readonly passports: boolean
