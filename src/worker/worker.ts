@@ -6,8 +6,8 @@ import type { Sealer } from '../access/seal.ts'
 import type { Config } from '../config.ts'
 import { createConnectionCarrier } from '../connectors/carrier.ts'
 import { environmentOf } from '../connectors/environment.ts'
-import { type ProductionOptions, startProduction } from '../connectors/production.ts'
 import { createLifecycle, type Lifecycle } from '../connectors/lifecycle.ts'
+import { type ProductionOptions, startProduction } from '../connectors/production.ts'
 import { createTaskHandlers } from '../connectors/task-handlers.ts'
 import { startTaskRunner } from '../connectors/task-runner.ts'
 import { twoPhaseSchedules } from '../connectors/two-phase-jobs.ts'
@@ -151,7 +151,16 @@ function startLifecycle({ config, database, sealer, files, egress, mailer, log }
   return createLifecycle({ database, sealer, egress, mailer, log, objects: files, environment })
 }
 
-function allCarriers({ config, database, sealer, files, egress, mailer, log, lifecycle }: CarrierParts): readonly Carrier[] {
+function allCarriers({
+  config,
+  database,
+  sealer,
+  files,
+  egress,
+  mailer,
+  log,
+  lifecycle,
+}: CarrierParts): readonly Carrier[] {
   return [
     createWebhookCarrier({ pool: database.pool, sealer, egress }),
     createConnectionCarrier({
