@@ -24,8 +24,9 @@ export const maxBundleBytes = 2 * 1024 * 1024
 
 const entryFiles = ['index.ts', 'index.js']
 const sdk = path.join(import.meta.dirname, 'sdk.ts')
-/** What the SDK re-exports: pure functions over travel data. */
+/** What the SDK re-exports: pure functions over travel data, and settings. */
 const ofSdk = path.join(import.meta.dirname, '../travel') + path.sep
+const settingsOfSdk = path.join(import.meta.dirname, 'minimal-settings.ts')
 
 /**
  * Reads the manifest of a folder and bundles its code.
@@ -138,7 +139,8 @@ async function requireOwnFiles(root: string, { inputs }: Metafile): Promise<void
   for (const input of Object.keys(inputs)) {
     const file = await realpath(path.resolve(root, input)).catch(() => undefined)
     // Not a file: a module that esbuild emptied, as a package's "browser" field asks.
-    if (file === undefined || file === sdk || file.startsWith(ofSdk) || file.startsWith(root + path.sep)) continue
+    if (file === undefined || file === sdk || file === settingsOfSdk || file.startsWith(ofSdk)) continue
+    if (file.startsWith(root + path.sep)) continue
     throw refused(`The code imports ${input}, which is outside of its folder. Copy what it needs into ${root}.`)
   }
 }

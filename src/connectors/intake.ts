@@ -70,15 +70,16 @@ export async function takeIn(
           if (codeOf(error) === 'CONFLICT') return { created: undefined, revision: 0, status: '' }
           throw error
         })
-      if (created !== undefined) return { ...taken, revision, status, as: created ? 'new' : 'unchanged' }
+      if (created) return { ...taken, revision, status, as: 'new' }
 
       const before = await lastResult(pool, connection.id, id, source.position)
       if (chosen !== undefined && !before.isOwn) {
         throw new SluiceError('CONFLICT', `There is a session ${id} already, which this connection has not made.`)
       }
       if (before.hasLater) return { ...taken, ...before.session, as: 'outdated' }
-      // What modifiers have made of it since stays.
-      if (before.result_sha256 === result_sha256) return { ...taken, ...before.session, as: 'unchanged' }
+      // Without a result, the worker was killed before it wrote one. What modifiers have made of it since stays.
+      const isSame = before.result_sha256 === result_sha256 || (created === false && before.result_sha256 === null)
+      if (isSame) return { ...taken, ...before.session, as: 'unchanged' }
       const { data, payment_id = null, config = {}, schema_url = null } = content
       const updated = await intake.update({ id, data, payment_id, config, schema_url }, author)
       const { revision: made, status: became } = updated
