@@ -3,8 +3,10 @@
  * one delivery per matching target and the audit entry: either all of it is
  * there or none.
  */
+import type pg from 'pg'
 import type { Principal } from '../access/principal.ts'
 import { reaches } from '../access/reach.ts'
+import { inTransaction } from '../database/database.ts'
 import { SluiceError } from '../errors.ts'
 import { type EventType, targetsOf } from './announce.ts'
 import { judgeData, type SchemaFacts, type SchemaParts, schemaFacts } from './payload-schemas.ts'
@@ -12,6 +14,7 @@ import type { Problem } from './schema-checker.ts'
 import { modifiersFor } from './settling-intake.ts'
 import { contentHash, parseSubmission, type Submission } from './submission.ts'
 import { type FlowDestination, matchingTargets, type Target } from './targets.ts'
+import { linkToTrip } from './trips.ts'
 
 export interface SubmitContext extends SchemaParts {
   readonly principal: Principal
@@ -68,7 +71,7 @@ export async function submitSession(input: unknown, context: SubmitContext): Pro
   const modifiers = isValid ? modifiersFor(event, schemaUrl, flow.destinations, flow.targets) : []
   const targets = isValid && modifiers.length === 0 ? hearersOf(event, flow) : []
   return (
-    (await insertSession({ submission, data, schemaUrl, flow, modifiers, targets, problems }, context)) ??
+    (await insertLinked({ submission, data, schemaUrl, flow, modifiers, targets, problems }, context)) ??
     repeatedSession(submission, context)
   )
 }
@@ -126,6 +129,18 @@ async function findFlow(
   return { ...found, flow_id: found.flow_id }
 }
 
+/** A booking and its place in a trip in one transaction; anything else stays one statement. */
+function insertLinked(made: NewSession, context: SubmitContext): Promise<SubmitResult | null> {
+  const { pool } = context.database
+  const { submission } = made
+  if (submission.kind !== 'booking') return insertSession(pool, made, context)
+  return inTransaction(pool, async (client) => {
+    const result = await insertSession(client, made, context)
+    if (result) await linkToTrip(client, result.id, submission)
+    return result
+  })
+}
+
 interface InsertedRow {
   id: string
   status: string
@@ -155,12 +170,13 @@ interface NewSession {
  * own with it. Null when there is already a session with this id.
  */
 async function insertSession(
+  client: Pick<pg.ClientBase, 'query'>,
   { submission, data, schemaUrl, flow, modifiers, targets, problems }: NewSession,
-  { database, retentionDays, principal, address = null, requestId = null }: SubmitContext,
+  { retentionDays, principal, address = null, requestId = null }: SubmitContext,
 ): Promise<SubmitResult | null> {
   const isValid = problems.length === 0
   const settles = modifiers.length > 0
-  const { rows } = await database.pool.query<InsertedRow>({
+  const { rows } = await client.query<InsertedRow>({
     name: settles ? 'insert-settling-session' : 'insert-session',
     text: `
       with session as (

@@ -12,6 +12,7 @@ import { publish } from './publish.ts'
 import type { Problem } from './schema-checker.ts'
 import { announceOrSettle } from './settling-intake.ts'
 import { contentHash, parseChange, type SessionChange, type SessionContent } from './submission.ts'
+import { linkToTrip } from './trips.ts'
 
 export interface UpdateContext extends SchemaParts {
   readonly principal: Principal
@@ -116,6 +117,7 @@ async function tryUpdate(change: SessionChange, context: UpdateContext): Promise
     const values = { id, from: present.revision, content, data, hash, schemaUrl, problems }
     const revision = await writeRevision(client, values, principal)
     if (revision === undefined) return undefined
+    await linkToTrip(client, id, content)
     if (!isValid) return { ...unchanged, revision, changed: true, problems }
     const event =
       present.status === 'invalid' ? await publish(client, id) : await announceOrSettle(client, 'session.updated', id)
