@@ -1,3 +1,6 @@
+import '../kit/text.ts'
+import { texts } from '../i18n/texts.ts'
+
 /**
  * Tells the person in a corner of the page, and to screen readers, what has happened. `useAction` does it for actions.
  * Its code comes when it is needed first.
@@ -6,6 +9,7 @@ export async function notify(kind: 'done' | 'failed', message: string): Promise<
   const { notifications } = await import('@mantine/notifications')
   notifications.show({
     message,
+    closeButtonProps: { 'aria-label': texts.t('close', { ns: 'kit' }) },
     color: kind === 'done' ? 'green' : 'red',
     // What failed takes longer to read.
     autoClose: kind === 'done' ? 5_000 : 12_000,

@@ -59,7 +59,7 @@ export function relativeTime(moment: Date, now: number, language: string): strin
   const words = new Intl.RelativeTimeFormat(language, { numeric: 'auto' })
   if (Math.abs(seconds) < 5) return words.format(0, 'second')
   const [unit, size] = steps.find(([, size]) => Math.abs(seconds) >= size) ?? ['second', 1]
-  return words.format(Math.trunc(seconds / size), unit)
+  return words.format(Math.round(seconds / size), unit)
 }
 
 /** The time of now, as often as words such as "3 minutes ago" need it. */
