@@ -1,8 +1,8 @@
 /**
  * The extension guide's MinimalConverterSettings: whoever converts foreign data takes over no more than an editor asked
- * for. Every connector that converts has these settings, whether its author declared them or not, and all are off.
+ * for. Every connector that converts has these settings, whether its author declared them or not, and all are off. This
+ * file imports nothing: it becomes part of the connectors' own bundles.
  */
-import type { ConnectorKind, Manifest, SettingItem } from './manifest.ts'
 
 /**
  * To spread into the settings of a connector, in `defineConnector`. A manifest leaves them out: they are added when the
@@ -43,17 +43,3 @@ export const minimalConverterSettings = [
     description: 'Remarks, cost centres and other fields that agencies fill in.',
   },
 ] as const
-
-const convertingKinds: readonly ConnectorKind[] = ['producer', 'two-phase-producer', 'webhook']
-
-/** Adds those that are missing, behind the connector's own. */
-export function withMinimalSettings(manifest: Manifest): Manifest {
-  if (!convertingKinds.some((kind) => manifest.kinds.includes(kind))) return manifest
-  const own = new Set(manifest.settings.map(({ key }) => key))
-  const missing = minimalConverterSettings.filter(({ key }) => !own.has(key))
-  if (missing.length === 0) return manifest
-  return {
-    ...manifest,
-    settings: [...manifest.settings, ...missing.map((item): SettingItem => ({ ...item, mandatory: false }))],
-  }
-}

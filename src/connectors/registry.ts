@@ -9,9 +9,9 @@
 import type { Database } from '../database/database.ts'
 import { SluiceError } from '../errors.ts'
 import { bundleConnector, type ConnectorPackage } from './bundle.ts'
+import { withMinimalSettings } from './converter-settings.ts'
 import { missingCheck, missingFunctions } from './kinds.ts'
 import { type Permission, type SettingItem, withSettings } from './manifest.ts'
-import { withMinimalSettings } from './minimal-settings.ts'
 import { permissionSentences } from './permission-sentences.ts'
 import { createSandboxPool, type SandboxPool } from './sandbox/pool.ts'
 

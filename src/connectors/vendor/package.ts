@@ -4,8 +4,8 @@ import { realpath } from 'node:fs/promises'
 import path from 'node:path'
 import { SluiceError } from '../../errors.ts'
 import { bundleConnector } from '../bundle.ts'
+import { withMinimalSettings } from '../converter-settings.ts'
 import { type Manifest, withSettings } from '../manifest.ts'
-import { withMinimalSettings } from '../minimal-settings.ts'
 import type { SandboxPool } from '../sandbox/pool.ts'
 
 export interface VendorPackage {
