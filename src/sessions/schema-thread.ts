@@ -12,6 +12,7 @@ import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import formats from 'ajv-formats'
 import { RE2JS } from 're2js'
+import { localDateTimeAdvice, localDateTimeDescription } from '../travel/local-time.ts'
 
 /** Why data does not follow its schema. */
 export interface Problem {
@@ -167,6 +168,8 @@ async function compile(
   }
   const ajv = new Draft({
     allErrors,
+    // The report says what a pattern is for, where the schema does.
+    verbose: allErrors,
     strict: false,
     // A property of Object.prototype is no property of the data.
     ownProperties: true,
@@ -268,8 +271,15 @@ function run(validator: ValidateFunction, value: unknown): readonly Problem[] {
   return more > 0 ? [...problems, { path: '', keyword: 'more', message: `and ${more} more problems` }] : problems
 }
 
-function messageOf({ keyword, params, message = 'is wrong' }: ErrorObject): string {
+function messageOf({ keyword, params, parentSchema, data, message = 'is wrong' }: ErrorObject): string {
   switch (keyword) {
+    case 'pattern': {
+      const description = parentSchema?.description
+      if (typeof description !== 'string') return message
+      return description === localDateTimeDescription
+        ? localDateTimeAdvice(String(data))
+        : `is not what the schema describes: ${description}`
+    }
     case 'additionalProperties':
       return `must not have the property ${JSON.stringify(params.additionalProperty)}`
     case 'unevaluatedProperties':

@@ -6,11 +6,11 @@
  * calendar: 30 February is refused by the schema and by the parser alike.
  */
 import { z } from 'zod'
+import { localDateTimeAdvice, localDateTimeDescription } from './local-time.ts'
 
 /** Zod's own, without its anchors: leap years and lengths of months. */
 const day = z.core.regexes.date.source.replace(/^\^|\$$/g, '')
 const time = '(?:[01]\\d|2[0-3]):[0-5]\\d(?::[0-5]\\d(?:\\.\\d{1,9})?)?'
-const zone = /(?:[zZ]|[+-]\d{2}(?::?\d{2})?|\[[^\]]+\])$/
 
 const dateForm = new RegExp(`^${day}$`)
 const localDateTimeForm = new RegExp(`^${day}T${time}$`)
@@ -23,15 +23,7 @@ export const isDate = (text: string): boolean => dateForm.test(text)
 export const localDateTime = z
   .string()
   .regex(localDateTimeForm, { error: ({ input }) => localDateTimeAdvice(String(input)) })
-  .meta({ description: 'Date and time as the clock at the place shows it, without a zone: 2019-04-20T04:56:00.' })
-
-function localDateTimeAdvice(text: string): string {
-  const shown = JSON.stringify(text.slice(0, 40))
-  const found = text.includes('T') ? zone.exec(text)?.[0] : undefined
-  return found === undefined
-    ? `must be a date and a time local to the place, like 2019-04-20T04:56:00, and is ${shown}`
-    : `must carry no time zone: ${shown} ends in ${JSON.stringify(found)}. Write the time that the clock at the place of departure or arrival shows, like 2019-04-20T04:56:00`
-}
+  .meta({ description: localDateTimeDescription })
 
 /** `2019-04-15T13:09:00.710Z`: a moment on a server. */
 export const utcDateTime = z
