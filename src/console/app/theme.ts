@@ -51,12 +51,17 @@ export const theme = createTheme({
     },
   },
   components: {
-    Alert: { defaultProps: { variant: 'light' } },
+    // Titles in the text's own colour: yellow on yellow is not to be read.
+    Alert: { defaultProps: { variant: 'light' }, styles: { title: { color: 'var(--mantine-color-text)' } } },
     Badge: { defaultProps: { variant: 'light', radius: 'sm', tt: 'none', fw: 550 } },
     Avatar: { defaultProps: { autoContrast: true } },
     Modal: {
       defaultProps: { centered: true, overlayProps: { backgroundOpacity: 0.45 } },
-      styles: { title: { fontWeight: 650, fontSize: 'var(--mantine-font-size-lg)', overflowWrap: 'anywhere' } },
+      styles: {
+        content: { background: 'var(--sluice-surface)' },
+        header: { background: 'var(--sluice-surface)' },
+        title: { fontWeight: 650, fontSize: 'var(--mantine-font-size-lg)', overflowWrap: 'anywhere' },
+      },
     },
     Paper: { defaultProps: { radius: 'md' } },
     Tooltip: {
