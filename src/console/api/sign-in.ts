@@ -111,6 +111,12 @@ export function createSignIn({ endpoint = '/graphql', storage = localStorage }: 
     become({ status: 'in', person })
   }
 
+  /** A token is often voided because roles have changed: what the person may do is asked for again with the next. */
+  const reread = (token: string) => {
+    // What failed is asked again with the next token; until then the API refuses what is no longer allowed.
+    if (state.status === 'in') enter(token).catch(() => {})
+  }
+
   const refresh = (): Promise<string | null> =>
     navigator.locks.request('sluice.refresh', async () => {
       // Another tab may have been faster.
@@ -127,7 +133,9 @@ export function createSignIn({ endpoint = '/graphql', storage = localStorage }: 
           { refresh_token: refreshToken },
           { endpoint },
         )
-        return hold(answer)
+        const next = hold(answer)
+        reread(next)
+        return next
       } catch (error) {
         const fault = faultOf(error)
         if (fault.code !== 'UNAUTHENTICATED' && fault.code !== 'FORBIDDEN') throw fault
@@ -158,8 +166,8 @@ export function createSignIn({ endpoint = '/graphql', storage = localStorage }: 
     }
     if (!data.held) return
     held = data.held
-    // Somebody signed in, or as somebody else, in another tab.
-    if (state.status !== 'in') enter(data.held.token).catch(() => {})
+    // Somebody signed in in another tab, perhaps as somebody else, or has other roles now.
+    enter(data.held.token).catch(() => {})
   }
 
   return {
