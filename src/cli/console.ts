@@ -1,6 +1,7 @@
 /**
  * Builds the web console where it is absent or older than its sources (`src/console/build.ts`, which decides). That is
- * a process of its own: a build takes seconds of a core and 300 MB, and nothing of the server imports the console.
+ * a process of its own: a build takes some seconds and up to 1 GB, and nothing of the server
+ * imports the console.
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
