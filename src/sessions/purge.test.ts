@@ -140,6 +140,20 @@ async function plantTraces(id: string, marker: string): Promise<void> {
      select connection.id, $5, $1, 'failed', $4, jsonb_build_array($4::text), jsonb_build_array($4::text), now(), 1 from connection`,
     [id, world.camden.granted.id, world.camden.id, marker, delivery],
   )
+  // What it was made of, and what its conversion said before there was a session.
+  await pool.query(
+    `with source as (
+       insert into raw_sources (connection_id, team_id, session_id, unique_id, external_id, message_id, session_key, status, content,
+                                sha256, mime, description, participants, created_by_source_at, headers, sealed_headers, message, result_sha256)
+       select r.connection_id, $2, $1, m, m, m, m, 'converted', convert_to(m, 'UTF8'), m, m, m, m, m, jsonb_build_object('subject', m),
+              convert_to(m, 'UTF8'), m, m
+         from connector_runs r, (select $3::text as m) given where r.delivery_id = $4
+       returning id, connection_id
+     )
+     insert into connector_runs (connection_id, raw_source_id, status, message, log, calls, started_at, duration_ms)
+     select connection_id, id, 'failed', $3, jsonb_build_array($3::text), jsonb_build_array($3::text), now(), 1 from source`,
+    [id, world.camden.id, marker, delivery],
+  )
   const catcher = await startMailCatcher({ folder: mailFolder, port: 0 })
   const mailer = createMailer({ url: catcher.url, from: 'Sluice <a@sluice.test>' })
   try {
@@ -163,7 +177,15 @@ describe('the end of a session', () => {
     expect(await purgeDue(parts)).toBe(1)
 
     const left = await dump()
-    expect(left.split('\n').filter((row) => row.includes(marker))).toEqual([])
+    const spellings = [marker, Buffer.from(marker).toString('hex')]
+    expect(left.split('\n').filter((row) => spellings.some((each) => row.includes(each)))).toEqual([])
+    expect(
+      await one('select status, purged_at is not null as purged, size from raw_sources where session_id = $1', [id]),
+    ).toEqual({
+      status: 'converted',
+      purged: true,
+      size: null,
+    })
     expect(await bucket()).not.toContain(marker)
     expect(await mails()).not.toContain(marker)
     // Nobody else's.

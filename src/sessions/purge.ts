@@ -199,7 +199,13 @@ async function blankTraces(client: Pick<pg.ClientBase, 'query'>, ids: readonly s
   )
   await client.query(
     `update connector_runs r set message = null, log = '[]', calls = '[]'
-      where r.session_id = any($1::uuid[]) and (r.message is not null or r.log <> '[]' or r.calls <> '[]')`,
+      where (r.session_id = any($1::uuid[])
+             or r.raw_source_id in (select id from raw_sources where session_id = any($1::uuid[])))
+        and (r.message is not null or r.log <> '[]' or r.calls <> '[]')`,
+    [ids],
+  )
+  await client.query(
+    'select purge_raw_sources(array(select id from raw_sources where session_id = any($1::uuid[]) and purged_at is null))',
     [ids],
   )
 }

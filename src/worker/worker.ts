@@ -8,6 +8,7 @@ import { createConnectionCarrier } from '../connectors/carrier.ts'
 import { environmentOf } from '../connectors/environment.ts'
 import { createLifecycle, type Lifecycle } from '../connectors/lifecycle.ts'
 import { type ProductionOptions, startProduction } from '../connectors/production.ts'
+import { rawSourceSchedules } from '../connectors/raw-source-retention.ts'
 import { createTaskHandlers } from '../connectors/task-handlers.ts'
 import { startTaskRunner } from '../connectors/task-runner.ts'
 import { twoPhaseSchedules } from '../connectors/two-phase-jobs.ts'
@@ -142,6 +143,7 @@ function allSchedules({ config, database, files, log }: WorkerOptions): readonly
     ...peopleSchedules({ pool }),
     ...twoPhaseSchedules({ pool, log }),
     ...sessionSchedules({ pool, files, mailFolder: config.MAIL_FOLDER, log }),
+    ...rawSourceSchedules({ pool, retentionDays: config.RETENTION_DAYS, log }),
   ]
 }
 

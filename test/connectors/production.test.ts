@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { purgeRawSources } from '../../src/connectors/raw-source-retention.ts'
 import { type ProductionGround, productionGround, type SourceRow, until } from './production.ground.ts'
 
 let ground: ProductionGround
@@ -489,5 +490,42 @@ describe('a conversion', () => {
     expect(await ground.sources(connection)).toMatchObject([{ status: 'received', attempt_count: 0 }])
     const { errors } = await ground.ask('mutation ($id: uuid!) { run_connection(id: $id) { id } }', { id: connection })
     expect(errors?.[0]?.message).toMatch(/is withdrawn. Upgrade the connection first/)
+  })
+})
+
+describe('the end of raw sources', () => {
+  test('that became no session comes with their age; what is seen again after it is still known', async () => {
+    const { database, config } = ground.world
+    const code = `export default {
+      getRawSources: () => ['one', { source: 'two', uniqueSourceId: 'mail-2' }],
+      convertRawSource() { throw new Error('Robin Example is not known.') } }`
+    const connection = await ground.connected(await ground.installed(code))
+    await ran(connection)
+    const parts = { pool: database.pool, retentionDays: config.RETENTION_DAYS }
+    await purgeRawSources(parts)
+    expect((await ground.sources(connection)).map(({ message }) => message)).toEqual([
+      expect.stringContaining('Robin Example'),
+      expect.stringContaining('Robin Example'),
+    ])
+    await database.pool.query(
+      `update raw_sources set created_at = now() - interval '31 days' where connection_id = $1`,
+      [connection],
+    )
+    expect(await purgeRawSources(parts)).toBe(2)
+    const purged = await ground.sources(connection)
+    expect(purged).toMatchObject([1, 2].map(() => ({ message: null, content: null, purged_at: expect.any(Date) })))
+    expect(JSON.stringify([purged, await runsOf(connection, 'convertRawSource')])).not.toMatch(/Robin|mail-2/)
+
+    expect((await ran(connection)).map(({ status, repeats }) => [status, repeats])).toEqual([
+      ['failed', 1],
+      ['failed', 1],
+    ])
+    const { errors } = await ground.ask('mutation ($id: uuid!) { raw_source_content(id: $id) { content } }', {
+      id: purged[0]?.id,
+    })
+    expect(errors?.[0]).toMatchObject({
+      message: expect.stringMatching(/^The content was purged on/),
+      extensions: { code: 'GONE' },
+    })
   })
 })
