@@ -181,7 +181,7 @@ describe('a modifier that fails', () => {
     const { id } = await ground.submit({})
     expect(await settled(id)).toMatchObject({ status: 'submitted', data: { b: 2 } })
     const runs = await ground.runs(failing)
-    expect(runs.slice(0, 3)).toMatchObject(
+    expect(runs).toMatchObject(
       [1, 2, 3].map((attempt) => ({ attempt, status: 'failed', message: 'The office is closed.', session_id: id })),
     )
     mended = true

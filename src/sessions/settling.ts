@@ -220,7 +220,9 @@ class SettlingEngine implements Settling {
         ),
       )
     }
+    const failed = new Set<string>()
     const ask = async (modifier: SettlingModifier, data: unknown): Promise<unknown> => {
+      if (failed.has(modifier.id)) return undefined
       const question = {
         modifier,
         session_id: settling.session_id,
@@ -232,12 +234,14 @@ class SettlingEngine implements Settling {
       const present = () =>
         extension === null ? session.connector_data : modifiers.apply(session.connector_data, extension)
       const answer = await this.#askPatiently(question, present, runs)
+      if (answer.again) failed.add(modifier.id)
       let wanted = answer.data
       if (wanted !== undefined) {
         const judged = await this.#judge(settling, wanted, data)
         if (judged.fault !== undefined) {
           const place = answer.run ? runs.lastIndexOf(answer.run) : -1
           const run = answer.run ?? runOf(modifier, question.revision, null)
+          failed.add(modifier.id)
           runs.splice(place >= 0 ? place : runs.length, 1, { ...run, status: 'failed', message: judged.fault })
           return undefined
         }
@@ -297,7 +301,7 @@ class SettlingEngine implements Settling {
     if (rest && rest.until > performance.now()) {
       const why = `It was left out, because it failed for ${rest.failures} sessions one after the other. ${mend}`
       runs.push(runOf(modifier, question.revision, why))
-      return { again: false, run: undefined }
+      return { again: true, run: undefined }
     }
     for (let attempt = 1; ; attempt++) {
       const answer = await modifiers.modify({ ...question, extension: extension(), attempt }, signal)
