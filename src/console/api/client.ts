@@ -99,10 +99,12 @@ function createLiveSocket({ signIn, role, endpoint }: Required<ConnectionOptions
     lazyCloseTimeout: 5_000,
     keepAlive: pingMs,
     retryAttempts: Number.POSITIVE_INFINITY,
-    shouldRetry: () => signIn.state().status === 'in',
+    shouldRetry: () => true,
     async retryWait(retries) {
       for (let attempt = retries; ; attempt += 1) {
         await pause(attempt)
+        // Signed out: the shell is taken down, and the connection with it.
+        if (signIn.state().status === 'out') return new Promise(() => {})
         // A token first: failing to get one while connecting would end the subscriptions for good.
         const ready = await signIn.token().then(
           () => true,
