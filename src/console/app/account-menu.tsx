@@ -15,7 +15,7 @@ export function AccountMenu() {
       <Menu.Target>
         <Tooltip label={label}>
           <ActionIcon variant="subtle" color="gray" size="lg" radius="xl" aria-label={label}>
-            <Avatar size={30} radius="xl" color="water" variant="filled" name={name || email} alt="" />
+            <Avatar size={30} radius="xl" color="water" variant="filled" alt="" />
           </ActionIcon>
         </Tooltip>
       </Menu.Target>
