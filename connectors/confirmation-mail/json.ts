@@ -3,8 +3,12 @@
 /** Says where, and quotes nothing: the text is somebody's booking. */
 export class BrokenJson extends Error {}
 
+/** Characters. Real markup has some thousands. */
+const longest = 1_000_000
+
 /** @throws BrokenJson */
 export function parseLoosely(text: string): unknown {
+  if (text.length > longest) throw new BrokenJson(`it has more than ${longest} characters`)
   const bare = unwrapped(text)
   try {
     return JSON.parse(bare)

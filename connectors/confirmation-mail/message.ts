@@ -19,6 +19,8 @@ export interface Mail {
 
 /** Multipart in multipart, bytes of all headers: real mails need a tenth. */
 const limits = { maxNestingDepth: 50, maxHeadersSize: 512 * 1024, forceRfc822Attachments: true }
+/** Every line is an object for a while. Five megabytes of an attachment have 70,000. */
+const mostLines = 300_000
 /** Forwarded in forwarded, and forwarded mails altogether. */
 const deepest = 4
 const mostForwarded = 20
@@ -26,9 +28,12 @@ const mostForwarded = 20
 /**
  * The mail, and behind it those that it forwards as attachments.
  *
- * @throws Error when its parts are nested too deeply, its headers are too large, or it forwards too many.
+ * @throws Error when its parts are nested too deeply, its headers are too large, or it has too many lines or forwards.
  */
 export async function readMails(raw: Uint8Array): Promise<readonly [Mail, ...Mail[]]> {
+  let lines = 0
+  for (let at = raw.indexOf(0x0a); at !== -1; at = raw.indexOf(0x0a, at + 1)) lines++
+  if (lines > mostLines) throw new Error(`The mail has more than ${mostLines} lines.`)
   const { mail, forwarded } = await readMail(raw)
   const mails: [Mail, ...Mail[]] = [mail]
   const waiting = forwarded.map((each) => ({ raw: each, depth: 1 }))
