@@ -129,7 +129,10 @@ export async function settlingGround() {
     },
 
     runs: (connection_id: string) =>
-      prisma.connectorRun.findMany({ where: { connection_id }, orderBy: [{ started_at: 'asc' }, { revision: 'asc' }, { attempt: 'asc' }] }),
+      prisma.connectorRun.findMany({
+        where: { connection_id },
+        orderBy: [{ started_at: 'asc' }, { revision: 'asc' }, { attempt: 'asc' }],
+      }),
 
     async stop(): Promise<void> {
       await Promise.all(engines.splice(0).map((engine) => engine.close()))

@@ -3,7 +3,7 @@ import type { Mail } from '../egress/mail.ts'
 
 /** All events of one type about one target, with how the target fares by now. */
 export interface Happening {
-  /** `webhook.failing`, `webhook.disabled`, `webhook.recovered`, `connection.…`, `delivery.exhausted` */
+  /** `webhook.failing`, `webhook.disabled`, `webhook.recovered`, `connection.…`, `connection.modifier_loop`, `delivery.exhausted` */
   readonly type: string
   readonly kind: 'webhook' | 'connection'
   readonly target_id: string | null
@@ -38,7 +38,7 @@ const mostTargets = 20
 /** Deliveries that are named. */
 const mostNamed = 5
 
-const order = ['disabled', 'failing', 'exhausted', 'payload_missing', 'recovered'] as const
+const order = ['disabled', 'failing', 'exhausted', 'modifier_loop', 'payload_missing', 'recovered'] as const
 type Matter = (typeof order)[number]
 
 export function operationalMail({ team, happenings, publicUrl }: NewsOfTeam): Omit<Mail, 'to'> {
@@ -64,6 +64,7 @@ function subjectOf(targets: readonly (readonly Happening[])[]): string {
     disabled: state === 'disabled' || state === 'probing' ? 'is switched off' : 'was switched off for a while',
     failing: state === 'active' ? 'failed for a while' : 'is failing',
     exhausted: 'did not take deliveries',
+    modifier_loop: 'changed a session in turns with others',
     payload_missing: 'waits in vain for payloads',
     recovered: 'works again',
   }[worstOf(first)]
@@ -117,6 +118,15 @@ function linesOf({ type, count, first_at, last_at, details, failing_since, reaso
         }.`,
       ]
     }
+    case 'modifier_loop': {
+      const names = listOf(newest.connections).flatMap(({ name }) => textOf(name) ?? [])
+      const session = textOf(newest.session_id)
+      return [
+        `  ${sentence(newest.reason)} Changed by ${names.map((name) => `"${oneLine(name)}"`).join(', ')}${
+          session ? `, session ${session}` : ''
+        }, ${timeOf(first_at)}${times}. It was announced as it was then.`,
+      ]
+    }
     case 'exhausted': {
       const named = details.slice(0, mostNamed).flatMap((detail) => textOf(detail.delivery_id) ?? [])
       return [
@@ -135,6 +145,9 @@ function adviceFor({ kind, enabled, state, probe_at }: Happening, of: readonly H
     ? ' Then send what was given up again (replay_deliveries, status exhausted), or take it off the list (cancel_deliveries).'
     : ''
   const tool = kind === 'webhook' ? ' Try it with test_webhook.' : ''
+  if (of.some(({ type }) => matterOf(type) === 'modifier_loop')) {
+    return `let its modifiers agree: narrow a pattern, or disable one. Each must return nothing when there is nothing to change.${again}`
+  }
   if (enabled === false) return `it is disabled; enable it when it is ready.${again}`
   if (state === 'disabled' && !probe_at) {
     return `it said that it is gone for good. Enter its new address, then enable it again.${again}`
@@ -173,6 +186,10 @@ function countOf(count: number, one: string, many: string): string {
 
 function timeOf(text: string): string {
   return new Date(text).toISOString().slice(0, 16).replace('T', ' ')
+}
+
+function listOf(value: unknown): readonly Readonly<Record<string, unknown>>[] {
+  return Array.isArray(value) ? value.filter((each) => typeof each === 'object' && each !== null) : []
 }
 
 function textOf(value: unknown): string | null {
