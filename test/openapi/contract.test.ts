@@ -1,6 +1,8 @@
 /** Every operation of `openapi.yaml`, asked of a real gateway, and every answer held against it. */
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { rotateInboundSecret } from '../../src/connectors/inbound-secrets.ts'
+import { missPayloads } from '../../src/connectors/two-phase-jobs.ts'
 import { type DeliveryEngine, startDeliveryEngine } from '../../src/delivery/engine.ts'
 import { retryBySchedule } from '../../src/delivery/retry-policy.ts'
 import { createEgress, type Egress } from '../../src/egress/egress.ts'
@@ -29,7 +31,14 @@ let health = 204
 
 beforeAll(async () => {
   storage = await testStorage()
-  world = await buildWorld({ config: { ...storage.config, MAX_BODY_BYTES: '60000', MAX_FILE_BYTES: '60000' } as never })
+  world = await buildWorld({
+    config: {
+      ...storage.config,
+      MAX_BODY_BYTES: '60000',
+      MAX_FILE_BYTES: '60000',
+      INBOUND_MAX_BYTES: '60000',
+    } as never,
+  })
   receiver = await startReceiver({
     handler: ({ path }, response) => void response.writeHead(path === '/sick' ? health : 204).end(),
   })
@@ -321,6 +330,63 @@ const cases: Readonly<Record<string, () => Promise<void>>> = {
     await expectStatus(401, 'revokeToken', { authorization: wrong(), body: formBody({ token: 'x' }) })
     await expectStatus(413, 'revokeToken', { authorization, body: formBody({ token: 'x'.repeat(20_000) }) })
   },
+  async sendPayload() {
+    const { id, secret } = await hooked('hub/one', 'stored')
+    const path = { implementation: 'hub/one', connection_id: id }
+    const given = { path, authorization: `Bearer ${secret}`, body: '{"a": 1}' }
+    expect((await expectStatus(200, 'sendPayload', given)).json).toEqual({ messageCode: 'OK' })
+    await expectStatus(400, 'sendPayload', { ...given, body: '' })
+    await expectStatus(401, 'sendPayload', { path, body: '{}' })
+    await expectStatus(404, 'sendPayload', { ...given, path: { ...path, implementation: 'hub' } })
+    await expectStatus(413, 'sendPayload', { ...given, body: 'x'.repeat(60_001) })
+    await expectStatus(415, 'sendPayload', { ...given, headers: { 'content-encoding': 'rot13' } })
+    const { pool } = world.database
+    await pool.query('update connections set enabled = false where id = $1', [id])
+    await expectStatus(409, 'sendPayload', given)
+    await pool.query(`update connectors set status = 'withdrawn' where implementation = 'hub/one'`)
+    await expectStatus(410, 'sendPayload', given)
+
+    const replying = await hooked('hub/two', 'result')
+    const asked = {
+      path: { implementation: 'hub/two', connection_id: replying.id },
+      authorization: `Bearer ${replying.secret}`,
+    }
+    const answered = (status: string, message: string | null, isRefused = false) =>
+      pool.query(
+        `update raw_sources set status = $2::raw_source_status, message = $3, is_refused = $4
+          where connection_id = $1 and status = 'received'`,
+        [replying.id, status, message, isRefused],
+      )
+    // In place of a worker.
+    const whenStored = async (...answer: Parameters<typeof answered>) => {
+      await expect.poll(async () => (await answered(...answer)).rowCount, { timeout: 20_000 }).toBe(1)
+    }
+    const told = async (status: number, body: string, ...answer: Parameters<typeof answered>) =>
+      Promise.all([expectStatus(status, 'sendPayload', { ...asked, body }), whenStored(...answer)])
+    await told(200, '{"b": 1}', 'converted', '<thanks/>')
+    await told(200, '{"b": 2}', 'discarded', 'Not for us')
+    await told(400, '{"b": 3}', 'failed', 'Not from here', true)
+    await told(422, '{"b": 4}', 'failed', 'It broke')
+    await told(202, '{"b": 5}', 'unmatched', null)
+  },
+  async sendPayloadToAll() {
+    const { secret } = await hooked('hub/all', 'stored')
+    const given = { path: { implementation: 'hub/all' }, authorization: `Bearer ${secret}`, body: '{}' }
+    await expectStatus(200, 'sendPayloadToAll', given)
+    await expectStatus(401, 'sendPayloadToAll', { ...given, authorization: 'Bearer x' })
+    await expectStatus(404, 'sendPayloadToAll', { ...given, path: { implementation: 'nobody' } })
+    const replying = await hooked('hub/results', 'result')
+    const unmatched = () =>
+      world.database.pool.query(`update raw_sources set status = 'unmatched' where connection_id = $1`, [replying.id])
+    await Promise.all([
+      expectStatus(202, 'sendPayloadToAll', {
+        path: { implementation: 'hub/results' },
+        authorization: `Bearer ${replying.secret}`,
+        body: '{}',
+      }),
+      expect.poll(async () => (await unmatched()).rowCount, { timeout: 20_000 }).toBe(1),
+    ])
+  },
   async tokenKeys() {
     expect((await expectStatus(200, 'tokenKeys')).json.keys).not.toHaveLength(0)
   },
@@ -333,6 +399,29 @@ const cases: Readonly<Record<string, () => Promise<void>>> = {
   async health() {
     await expectStatus(200, 'health')
   },
+}
+
+/** A connection that is sent payloads, with its secret. No code of its connector is there to run. */
+async function hooked(implementation: string, reply: string): Promise<{ id: string; secret: string }> {
+  const { prisma, pool } = world.database
+  const { id: connector_id } = await prisma.connector.create({
+    data: {
+      implementation,
+      version: '1.0.0',
+      name: 'Hub',
+      author: 'Example',
+      description: 'Example',
+      status: 'approved',
+      kinds: ['webhook'],
+      manifest: { inbound: { reply } },
+      bundle: '',
+      bundle_sha256: '',
+    },
+  })
+  const { id } = await prisma.connection.create({
+    data: { connector_id, integration_id: world.camden.granted.id, team_id: world.camden.id, name: 'Hub' },
+  })
+  return { id, ...(await rotateInboundSecret({ pool, sealer: world.sealer }, { connection_id: id })) }
 }
 
 async function purge(id: string): Promise<void> {
@@ -500,6 +589,13 @@ describe('webhooks', () => {
       await announceOperational(pool)
       await heard(`connection.${change}`)
     }
+    await pool.query(
+      `insert into raw_sources (connection_id, team_id, unique_id, status, due_at) values ($1, $2, 'a', 'pending', now())`,
+      [id, world.camden.id],
+    )
+    await missPayloads(pool)
+    await announceOperational(pool)
+    await heard('connection.payload_missing')
   })
 
   test('are all of them judged', () => {
