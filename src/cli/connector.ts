@@ -2,12 +2,14 @@
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { styleText } from 'node:util'
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
+import { type ConnectorKind, connectorKinds } from '../connectors/manifest.ts'
 import type { RunCall } from '../connectors/record.ts'
 import { createSandboxPool, type SandboxPool } from '../connectors/sandbox/pool.ts'
 import { checkConnector, type Finding } from '../connectors/vendor/check.ts'
 import { createRecorder, parseFixture, replay } from '../connectors/vendor/fixtures.ts'
 import { installFromFolder } from '../connectors/vendor/install.ts'
+import { tryKind } from '../connectors/vendor/kind-trials.ts'
 import { packConnector } from '../connectors/vendor/pack.ts'
 import { openPackage, type VendorPackage } from '../connectors/vendor/package.ts'
 import { readSample, type Sample, type SampleFiles } from '../connectors/vendor/sample.ts'
@@ -42,8 +44,9 @@ export function connectorCommand(env: Env, options: ConnectorCommandOptions = {}
     .command('new')
     .description('make a folder with a connector that passes "check" and "test"')
     .argument('<folder>', 'such as connectors/hand-over; the last part is its name')
-    .action(async (folder: string) => {
-      for (const file of await newConnector(folder)) print(`  ${path.join(folder, file)}`)
+    .addOption(new Option('--kind <kind>', 'what it is').choices(connectorKinds).default('consumer'))
+    .action(async (folder: string, { kind }: { kind: ConnectorKind }) => {
+      for (const file of await newConnector(folder, kind)) print(`  ${path.join(folder, file)}`)
       print(`Next: npm run connector -- check ${folder}`)
     })
 
@@ -55,11 +58,20 @@ export function connectorCommand(env: Env, options: ConnectorCommandOptions = {}
   )
 
   withSample('run', 'run it once in the real sandbox, with the real network; mails are shown and not sent')
+    .addOption(
+      new Option('--kind <kind>', 'which of its kinds; the first of the manifest otherwise').choices(connectorKinds),
+    )
+    .option('--payload <file>', 'what a webhook or a second phase receives; samples/payload.* otherwise')
     .option('--allow <cidr...>', 'networks that may be called although they are not public, such as 127.0.0.0/8')
     .option('--timeout <ms>', 'for the whole run', Number, 30_000)
     .action((folder: string, given: RunOptions) =>
       withSandboxes(async (sandboxes) => {
         const made = await openPackage(folder, sandboxes)
+        const kind = given.kind ?? made.manifest.kinds[0] ?? 'consumer'
+        if (kind !== 'consumer') {
+          if (!(await runKind(made, sandboxes, { ...given, kind }, print))) fail()
+          return
+        }
         const { tried } = await runOnce(made, sandboxes, given, print)
         if (!tried.verdict.succeeded) fail()
       }),
@@ -132,8 +144,45 @@ export function connectorCommand(env: Env, options: ConnectorCommandOptions = {}
 }
 
 interface RunOptions extends SampleFiles {
+  readonly kind?: ConnectorKind
+  readonly payload?: string
   readonly allow?: readonly string[]
   readonly timeout: number
+}
+
+async function runKind(
+  made: VendorPackage,
+  sandboxes: SandboxPool,
+  {
+    allow = [],
+    timeout,
+    kind,
+    payload,
+    ...samples
+  }: RunOptions & { readonly kind: Exclude<ConnectorKind, 'consumer'> },
+  print: (line: string) => void,
+): Promise<boolean> {
+  const sample = await readSample(made.root, made.manifest, samples)
+  const egress = createEgress({ allow })
+  const over = new AbortController()
+  try {
+    const call = localHost({
+      package: made,
+      sample,
+      egress,
+      mailer: { send: (mail) => shownMail(mail, print) },
+      signal: over.signal,
+      timeoutMs: timeout,
+      onCall: (each) => print(describeCall(each)),
+    })
+    const trial = { package: made, sandboxes, sample, kind, call, payload, timeoutMs: timeout }
+    const succeeded = await tryKind({ ...trial, print: (line) => print(`  ${line}`) })
+    print(succeeded ? styleText('green', 'succeeded') : styleText('red', 'failed'))
+    return succeeded
+  } finally {
+    over.abort()
+    await egress.close()
+  }
 }
 
 async function runOnce(

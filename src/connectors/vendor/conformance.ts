@@ -7,6 +7,7 @@ import type { Manifest } from '../manifest.ts'
 import type { SandboxPool } from '../sandbox/pool.ts'
 import { CallRefused, type RunHost } from '../sandbox/process.ts'
 import { forbiddenHost, forbiddenServer } from './hosts.ts'
+import { rulesOfKinds } from './kind-rules.ts'
 import type { VendorPackage } from './package.ts'
 import { isObject, type Sample } from './sample.ts'
 import { type Tried, tryConnector } from './try.ts'
@@ -29,14 +30,14 @@ interface Trial extends Tried {
   readonly calls: readonly { readonly kind: string; readonly argument: unknown }[]
 }
 
-interface RuleContext extends ConformanceOptions {
+export interface RuleContext extends ConformanceOptions {
   /** Runs once; the host answers every `request`, `mail`, and call of a server like this. */
   trial(answer: Answer, input?: Sample['input']): Promise<Trial>
 }
 
 type Answer = number | 'unreachable' | 'timeout'
 
-interface Rule {
+export interface Rule {
   readonly rule: string
   readonly level: RuleResult['level']
   /** @default every kind */
@@ -69,6 +70,7 @@ const rules: readonly Rule[] = [
         ? undefined
         : 'The manifest says "consumer". Export a function, or defineConnector({ consume }), as default.',
   },
+  ...rulesOfKinds,
   {
     rule: 'it ends by itself, with a status that can be told',
     level: 'must',

@@ -42,7 +42,7 @@ export const sampleEvent = {
   submittedAt: '2026-01-31T09:30:00.000Z',
 } as const
 
-const parts = ['session', 'event', 'trip', 'config', 'state', 'delivery', 'files']
+const parts = ['session', 'event', 'trip', 'config', 'state', 'delivery', 'files', 'extensionData']
 
 /** @throws SluiceError for a file that is named and not there, is not JSON, or does not fit the manifest. */
 export async function readSample(
@@ -67,6 +67,7 @@ export async function readSample(
       session: whole.session,
       event: { ...sampleEvent, ...(isObject(whole.event) ? whole.event : {}) },
       trip: whole.trip ?? null,
+      extensionData: isObject(whole.extensionData) ? whole.extensionData : {},
       config: whole.config ?? {},
       settings: completeSettings(manifest, split.settings, split.secrets),
       state: completeState(manifest, isObject(whole.state) ? whole.state : {}),

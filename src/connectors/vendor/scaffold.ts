@@ -1,15 +1,18 @@
-/** `connector new`: a folder that passes `check` and `test` as it is, to be changed from there. */
+/** `connector new`: a folder that passes `check`, and a consumer's `test`, as it is, to be changed from there. */
 import { mkdir, readdir, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { SluiceError } from '../../errors.ts'
+import type { ConnectorKind } from '../manifest.ts'
+import { kindFiles } from './kind-templates.ts'
 import { sampleEvent } from './sample.ts'
 
 /**
+ * @param kind of the connector. @default 'consumer'
  * @param folder is made; its last part is the connector's name.
  * @returns the files, relative to the folder.
  * @throws SluiceError VALIDATION_FAILED for a name that cannot be used, CONFLICT for a folder with something in it.
  */
-export async function newConnector(folder: string): Promise<readonly string[]> {
+export async function newConnector(folder: string, kind: ConnectorKind = 'consumer'): Promise<readonly string[]> {
   const root = path.resolve(folder)
   const name = path.basename(root)
   if (!/^[a-z][a-z0-9-]{0,60}$/.test(name)) {
@@ -20,7 +23,16 @@ export async function newConnector(folder: string): Promise<readonly string[]> {
   }
   const there = await readdir(root).catch(() => [])
   if (there.length > 0) throw new SluiceError('CONFLICT', `${root} is there and not empty. Choose another name.`)
-  const files = filesOf(name, root)
+  const files: Record<string, string> = {
+    ...filesOf(name, root),
+    ...(kind === 'consumer' ? {} : kindFiles(kind, name)),
+  }
+  if (kind !== 'consumer') {
+    // Recorded runs and sessions are what consumers are tried with.
+    for (const file of Object.keys(files)) {
+      if (file.startsWith('fixtures/') || (file === 'samples/session.json' && kind !== 'modifier')) delete files[file]
+    }
+  }
   for (const [file, content] of Object.entries(files)) {
     await mkdir(path.dirname(path.join(root, file)), { recursive: true })
     await writeFile(path.join(root, file), content)
