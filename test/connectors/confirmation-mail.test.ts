@@ -88,7 +88,7 @@ async function startWorker() {
   closing.push(() => worker.close())
 }
 
-async function connected(settings: object = {}): Promise<string> {
+async function connected(settings: object = {}, locale = 'en'): Promise<string> {
   const { data, errors } = await world.graphql<Any>(
     'mutation ($object: connect_input!) { connect(object: $object) { id } }',
     {
@@ -98,6 +98,7 @@ async function connected(settings: object = {}): Promise<string> {
           connector_id,
           integration_id: world.camden.granted.id,
           flow_id: world.camden.flow.id,
+          locale,
           name: `Mails of ${imap.port}`,
           settings: {
             host: `localhost:${imap.port}`,
@@ -257,6 +258,19 @@ test('mails are moved, one that is too large is listed, and what cannot be moved
   expect([imap.mails().length, imap.mails('Done').length]).toEqual([0, 3])
 })
 
+test('mails before a day and mails that were opened are left alone; the keyword marks the others', async () => {
+  await startWorker()
+  const id = await connected({ afterwards: 'flag', since: '2027-01-01', only_unread: true })
+  imap.deliver(mail('hotel'), { received: new Date('2026-12-31T09:00:00Z') })
+  imap.deliver(mail('bus'), { received: new Date('2027-01-02T09:00:00Z') })
+  imap.deliver(mail('rental-car'), { received: new Date('2027-01-02T09:00:00Z') })
+  imap.mails()[1]?.flags.add('\\Seen')
+  await run(id)
+  expect((await sources(id)).map(({ description }) => description)).toEqual(['Reservation RC-546'])
+  await run(id)
+  expect(imap.mails().map(({ flags }) => [...flags])).toEqual([[], ['\\Seen'], ['SluiceDone']])
+})
+
 test('a folder that was made anew is read again, and what is known is not converted twice', async () => {
   await startWorker()
   const id = await connected({ afterwards: 'leave' })
@@ -268,6 +282,14 @@ test('a folder that was made anew is read again, and what is known is not conver
   imap.deliver(mail('rental-car'))
   expect(await run(id)).toMatchObject({ last_run_message: '2 sources: 1 new, 1 seen before.' })
   expect((await sources(id)).map(({ status }) => status)).toEqual(['converted', 'converted', 'converted'])
+})
+
+test('settings that cannot work are told, in English and German', async () => {
+  await startWorker()
+  await expect(connected({ afterwards: 'move' })).rejects.toThrow('name the folder that they are moved to')
+  await expect(connected({ afterwards: 'move', processed_folder: 'INBOX' })).rejects.toThrow('another one')
+  await expect(connected({ senders: 'airline' })).rejects.toThrow('"airline" is no domain such as airline.example.')
+  await expect(connected({ senders: 'airline' }, 'de')).rejects.toThrow('„airline“ ist keine Domain')
 })
 
 test('what is wrong with the mailbox is told, and the password is in no run', async () => {
