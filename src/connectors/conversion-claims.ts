@@ -67,16 +67,14 @@ const waits = (r: string) =>
    and (${r}.due_at is null or ${r}.due_at <= now())`
 
 const claimSql = `
-with waiting as (
-  select distinct r.connection_id from raw_sources r where ${waits('r')}
-), ready as materialized (
+with ready as materialized (
   select c.id, c.concurrency - (
            select count(*)::int from raw_sources b
             where b.connection_id = c.id and b.status = 'received' and b.leased_until > now()) as free
-    from waiting join connections c on c.id = waiting.connection_id
+    from connections c
     join integrations i on i.id = c.integration_id and i.status = 'active'
     join connectors k on k.id = c.connector_id and k.status = 'approved'
-   where c.enabled
+   where c.enabled and exists (select from raw_sources r where r.connection_id = c.id and ${waits('r')})
      for no key update of c skip locked
 ), next as (
   select r.id from ready
