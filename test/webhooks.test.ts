@@ -183,6 +183,41 @@ describe('explain_event', () => {
     expect(targets.filter(({ matches }: Any) => matches)).toHaveLength(deliveries)
   })
 
+  it('tries a draft before it is stored, in the place of the webhook that it changes', async () => {
+    const id = await aWebhook({ pattern: { flow: { _eq: 'nowhere' } } })
+    const drafted = `query ($draft: explain_draft_input) {
+      explain_event(team: "camden", flow: "apply", draft: $draft) {
+        id is_draft name matches reasons { code } clauses { path expected got }
+      }
+    }`
+    const ask = async (draft: object) => (await run('editor', drafted, { draft })).explain_event
+    const integration_id = world.camden.granted.id
+    const [first, ...others] = await ask({ integration_id, name: 'new', pattern: { kind: { _eq: 'booking' } } })
+    expect(first).toEqual({
+      id: null,
+      is_draft: true,
+      name: 'new',
+      matches: false,
+      reasons: [{ code: 'pattern_does_not_match' }],
+      clauses: [{ path: 'pattern.kind', expected: 'booking', got: 'application' }],
+    })
+    expect(others.every(({ is_draft }: Any) => !is_draft)).toBe(true)
+
+    const changed = await ask({ id, integration_id, pattern: {} })
+    expect(changed[0]).toMatchObject({ id, is_draft: true, matches: true })
+    expect(changed.filter((target: Any) => target.id === id)).toHaveLength(1)
+    expect((await ask({ integration_id: world.camden.other.id }))[0].reasons).toEqual([{ code: 'no_destination' }])
+
+    expect(await refuse('editor', drafted, { draft: { integration_id: world.lambeth.granted.id } })).toMatchObject({
+      code: 'NOT_FOUND',
+      path: 'draft.integration_id',
+    })
+    expect(await refuse('editor', drafted, { draft: { integration_id, pattern: { who: {} } } })).toMatchObject({
+      code: 'VALIDATION_FAILED',
+      path: 'pattern.who',
+    })
+  })
+
   it('is for the own team, and says what is wrong with a question', async () => {
     expect(await refuse('stranger', explain, { team: 'camden', flow: 'apply' })).toMatchObject({
       code: 'NOT_FOUND',

@@ -358,6 +358,10 @@ export const exposures: Readonly<Record<string, Exposure>> = {
       },
     },
   },
+  webhook_secrets: {
+    hidden: ['sealed'],
+    read: people({ rows: { webhook: ownTeams }, columns: '*' }),
+  },
   connections: {
     hidden: ['sealed_settings', 'state', 'run_token', 'run_until'],
     read: people(ofOwnTeams),

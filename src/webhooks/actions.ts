@@ -83,7 +83,7 @@ export function createWebhookActions(
       return result
     },
 
-    explain: (event, { principal }) => explainEvent(database.pool, event, principal),
+    explain: (event, draft, { principal }) => explainEvent(database.pool, event, principal, draft),
   }
 }
 

@@ -1,9 +1,9 @@
 /** `explain_event` in GraphQL. */
 import { SluiceError } from '../errors.ts'
 import type { Builder } from '../tables/builder.ts'
-import { eventTypes } from '../tables/event-shape.ts'
+import { defaultEvents, eventTypes } from '../tables/event-shape.ts'
 import type { Clause } from './decide.ts'
-import type { ExplainedTarget, Reason } from './explain.ts'
+import type { Draft, ExplainedTarget, Reason } from './explain.ts'
 import type { WebhookActions } from './schema.ts'
 
 export function addExplain(builder: Builder, actions: WebhookActions): void {
@@ -28,7 +28,13 @@ export function addExplain(builder: Builder, actions: WebhookActions): void {
   const target = builder.objectRef<ExplainedTarget>('explained_target').implement({
     description: 'A webhook or connection, and whether an event would reach it.',
     fields: (t) => ({
-      id: t.field({ type: 'uuid', nullable: false, resolve: ({ id }) => id }),
+      id: t.field({
+        type: 'uuid',
+        nullable: true,
+        description: 'Null of a draft that is no webhook yet.',
+        resolve: ({ id }) => id,
+      }),
+      is_draft: t.exposeBoolean('is_draft', { nullable: false }),
       kind: t.exposeString('kind', { nullable: false, description: 'webhook or connection.' }),
       name: t.exposeString('name', { nullable: true, description: 'Null where it is the platform’s own matter.' }),
       integration_id: t.field({ type: 'uuid', nullable: false, resolve: ({ integration_id }) => integration_id }),
@@ -53,6 +59,17 @@ export function addExplain(builder: Builder, actions: WebhookActions): void {
       }),
     }),
   })
+  const draftInput = builder.inputType('explain_draft_input', {
+    description: 'A webhook as somebody is about to make or change it.',
+    fields: (t) => ({
+      id: t.field({ type: 'uuid', description: 'The webhook that it changes; left out for a new one.' }),
+      integration_id: t.field({ type: 'uuid', required: true }),
+      name: t.string(),
+      enabled: t.boolean({ description: 'true if not given.' }),
+      events: t.stringList({ description: 'session.submitted if not given.' }),
+      pattern: t.field({ type: 'jsonb', description: '{} if not given.' }),
+    }),
+  })
   builder.queryField('explain_event', (t) =>
     t.field({
       type: [target],
@@ -64,8 +81,9 @@ export function addExplain(builder: Builder, actions: WebhookActions): void {
         type: t.arg.string({ description: 'session.submitted if not given.' }),
         kind: t.arg.string({ description: 'application (if not given) or booking.' }),
         config: t.arg({ type: 'jsonb', description: "The session's configuration; {} if not given." }),
+        draft: t.arg({ type: draftInput, description: 'A webhook to try before it is stored. It comes first.' }),
       },
-      async resolve(_, { team, flow, type, kind, config }, context) {
+      async resolve(_, { team, flow, type, kind, config, draft }, context) {
         const given = config ?? {}
         if (typeof given !== 'object' || Array.isArray(given)) throw invalid('config', 'must be a JSON object')
         const event = {
@@ -75,10 +93,30 @@ export function addExplain(builder: Builder, actions: WebhookActions): void {
           kind: oneOf('kind', kind ?? 'application', ['application', 'booking']),
           config: given as Record<string, unknown>,
         }
-        return [...(await actions.explain(event, context))]
+        return [...(await actions.explain(event, draft ? draftOf(draft) : null, context))]
       },
     }),
   )
+}
+
+interface DraftInput {
+  readonly id?: string | null
+  readonly integration_id: string
+  readonly name?: string | null
+  readonly enabled?: boolean | null
+  readonly events?: readonly string[] | null
+  readonly pattern?: unknown
+}
+
+function draftOf({ id, integration_id, name, enabled, events, pattern }: DraftInput): Draft {
+  return {
+    id: id ?? null,
+    integration_id,
+    name: name ?? '',
+    enabled: enabled ?? true,
+    events: (events ?? defaultEvents).map((type) => oneOf('draft.events', type, eventTypes)),
+    pattern: pattern ?? {},
+  }
 }
 
 function oneOf(path: string, value: string, known: readonly string[]): string {

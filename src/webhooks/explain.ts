@@ -3,7 +3,7 @@ import type pg from 'pg'
 import type { Principal } from '../access/principal.ts'
 import { reachOf } from '../access/reach.ts'
 import { SluiceError } from '../errors.ts'
-import { defaultEvents } from '../tables/event-shape.ts'
+import { defaultEvents, parsePattern } from '../tables/event-shape.ts'
 import { type Clause, decide } from './decide.ts'
 
 /** Why an event does not reach a target. */
@@ -21,7 +21,10 @@ export interface Reason {
 }
 
 export interface ExplainedTarget {
-  readonly id: string
+  /** Null of a draft that is no webhook yet. */
+  readonly id: string | null
+  /** It is the caller's draft. */
+  readonly is_draft: boolean
   readonly kind: 'webhook' | 'connection'
   /** Null where it is the platform's and the caller is no admin. */
   readonly name: string | null
@@ -40,7 +43,8 @@ export interface ExplainedTarget {
 
 /** What is known of one target of a team, for one flow. */
 export interface TargetFacts {
-  readonly id: string
+  readonly id: string | null
+  readonly is_draft?: boolean
   readonly kind: 'webhook' | 'connection'
   readonly name: string
   readonly integration_id: string
@@ -65,6 +69,17 @@ export interface SampleEvent {
   readonly config: Readonly<Record<string, unknown>>
 }
 
+/** A webhook as somebody is about to make or change it. */
+export interface Draft {
+  /** The webhook that it changes, which it stands for; null for a new one. */
+  readonly id: string | null
+  readonly integration_id: string
+  readonly name: string
+  readonly enabled: boolean
+  readonly events: readonly string[]
+  readonly pattern: unknown
+}
+
 /** @param open whether the caller may see what belongs to the platform. */
 export function explainTarget(event: SampleEvent, target: TargetFacts, open: boolean): ExplainedTarget {
   const { id, kind, name, integration_id, integration, is_platform } = target
@@ -75,6 +90,7 @@ export function explainTarget(event: SampleEvent, target: TargetFacts, open: boo
   const isHidden = is_platform && !open
   return {
     id,
+    is_draft: target.is_draft ?? false,
     kind,
     name: isHidden ? null : name,
     integration_id,
@@ -118,35 +134,43 @@ function hindrances(event: SampleEvent, target: TargetFacts, isMatch: boolean): 
 
 /**
  * Every webhook and connection of the team, and those of the platform that
- * serve this flow or could.
+ * serve this flow or could. With a draft, it comes first.
  *
- * @throws SluiceError NOT_FOUND for a team that is not the caller's, or a flow that is not the team's.
+ * @throws SluiceError NOT_FOUND for a team that is not the caller's, or a flow or draft's integration that is not the
+ *   team's; VALIDATION_FAILED for a draft whose pattern cannot be read.
  */
 export async function explainEvent(
   pool: pg.Pool,
   event: SampleEvent,
   principal: Principal,
+  draft: Draft | null = null,
 ): Promise<readonly ExplainedTarget[]> {
+  if (draft) parsePattern(draft.pattern)
   const open = principal.role === 'admin'
   const { everywhere, teamIds } = reachOf(principal)
   const { rows } = await pool.query<{ readonly flow_id: string | null; readonly targets: readonly TargetFacts[] }>({
     name: 'explain-event',
     text: `
       with facts as (
-        select w.id, 'webhook' as kind, w.name, w.integration_id, w.enabled, w.state::text as health, w.state_reason,
-               w.events, w.pattern, w.created_at
+        select w.id, false as is_draft, 'webhook' as kind, w.name, w.integration_id, w.enabled,
+               w.state::text as health, w.state_reason, w.events, w.pattern, w.created_at
           from webhooks w
+         where w.id is distinct from $6
         union all
-        select c.id, 'connection', c.name, c.integration_id, c.enabled, c.health::text, c.state_reason,
+        select c.id, false, 'connection', c.name, c.integration_id, c.enabled, c.health::text, c.state_reason,
                c.events, c.pattern, c.created_at
           from connections c
+        union all
+        select $6::uuid, true, 'webhook', $8::text, $5::uuid, $9::boolean, 'active', null,
+               $7::text[], $10::jsonb, now()
+         where $5::uuid is not null
       )
       select f.id as flow_id, coalesce((
         select json_agg(json_build_object(
-                 'id', x.id, 'kind', x.kind, 'name', x.name, 'integration_id', i.id, 'integration', i.slug,
+                 'id', x.id, 'is_draft', x.is_draft, 'kind', x.kind, 'name', x.name, 'integration_id', i.id, 'integration', i.slug,
                  'integration_active', i.status = 'active', 'is_platform', i.team_id is null, 'enabled', x.enabled,
                  'health', x.health, 'state_reason', x.state_reason, 'events', x.events, 'pattern', x.pattern,
-                 'destination', d.config) order by d.id is null, i.slug, x.kind desc, x.created_at, x.id)
+                 'destination', d.config) order by not x.is_draft, d.id is null, i.slug, x.kind desc, x.created_at, x.id)
           from integrations i
           join facts x on x.integration_id = i.id
           left join destinations d on d.integration_id = i.id and d.flow_id = f.id
@@ -154,7 +178,11 @@ export async function explainEvent(
         from teams t
         left join flows f on f.team_id = t.id and f.slug = $2
        where t.slug = $1 and ($3 or t.id = any($4::uuid[]))`,
-    values: [event.team, event.flow, everywhere, teamIds],
+    values: [
+      ...[event.team, event.flow, everywhere, teamIds],
+      ...[draft?.integration_id, draft?.id, draft?.events, draft?.name, draft?.enabled],
+      draft && JSON.stringify(draft.pattern),
+    ],
   })
   const [found] = rows
   if (!found) throw new SluiceError('NOT_FOUND', `You have no team "${event.team}". Check the slug.`, { path: 'team' })
@@ -162,6 +190,10 @@ export async function explainEvent(
     throw new SluiceError('NOT_FOUND', `The team "${event.team}" has no flow "${event.flow}". Check the slug.`, {
       path: 'flow',
     })
+  }
+  if (draft && !found.targets.some((target) => target.is_draft && (open || !target.is_platform))) {
+    const message = `The team "${event.team}" has no integration ${draft.integration_id}.`
+    throw new SluiceError('NOT_FOUND', message, { path: 'draft.integration_id' })
   }
   return found.targets.map((target) => explainTarget(event, target, open))
 }

@@ -2,7 +2,7 @@
 import type { Role } from '../access/principal.ts'
 import type { Builder } from '../tables/builder.ts'
 import type { RequestContext } from '../tables/request-context.ts'
-import type { ExplainedTarget, SampleEvent } from './explain.ts'
+import type { Draft, ExplainedTarget, SampleEvent } from './explain.ts'
 import { addExplain } from './explain-schema.ts'
 import type { ReplayActions } from './replay-actions.ts'
 import { addReplays } from './replay-schema.ts'
@@ -26,7 +26,7 @@ export interface WebhookActions extends ReplayActions {
   rotateKey(overlapSeconds: number | null): Promise<NewKey>
   export(teamId: string, format: TransferFormat, context: RequestContext): Promise<string>
   import(request: ImportRequest, context: RequestContext): Promise<ImportResult>
-  explain(event: SampleEvent, context: RequestContext): Promise<readonly ExplainedTarget[]>
+  explain(event: SampleEvent, draft: Draft | null, context: RequestContext): Promise<readonly ExplainedTarget[]>
   test(id: string, waitSeconds: number, context: RequestContext): Promise<WebhookTest>
 }
 

@@ -37,11 +37,12 @@ export async function setWebhookHeaders(
     if (!before) throw new SluiceError('NOT_FOUND', `There is no webhook ${id}.`, { path: 'id' })
     const after = { open: open ?? before.headers, secret: secret ?? openHeaders(sealer, before.sealed_headers) }
     requireDistinct(after.open, after.secret)
-    await client.query('update webhooks set headers = $2, sealed_headers = $3, updated_at = now() where id = $1', [
-      id,
-      JSON.stringify(after.open),
-      sealHeaders(sealer, after.secret),
-    ])
-    return { id, headers: after.open, secret_header_names: Object.keys(after.secret).sort() }
+    const secret_header_names = Object.keys(after.secret).sort()
+    await client.query(
+      `update webhooks set headers = $2, sealed_headers = $3, secret_header_names = $4, updated_at = now()
+        where id = $1`,
+      [id, JSON.stringify(after.open), sealHeaders(sealer, after.secret), secret_header_names],
+    )
+    return { id, headers: after.open, secret_header_names }
   })
 }

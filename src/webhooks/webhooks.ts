@@ -149,6 +149,7 @@ export async function createWebhook(
       integration_id,
       team_id: integration.team_id,
       sealed_headers: sealed && new Uint8Array(sealed),
+      secret_header_names: Object.keys(secretHeaders).sort(),
       secrets: { create: { sealed: new Uint8Array(sealWebhookSecret(parts.sealer, secret)) } },
     },
   })

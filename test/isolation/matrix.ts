@@ -66,6 +66,7 @@ export const tables: Readonly<Record<string, TableLine>> = {
   session_files: line(people('team', 'granted', 'team')),
   file_uploads: line(people('team', '-', 'team')),
   webhooks: line(people('team', 'integration'), { insert: editors, update: editors, delete: editors }),
+  webhook_secrets: line(people('team')),
   deliveries: line(people('team', 'integration')),
   delivery_attempts: line(people('team', 'integration')),
   operational_events: line(people('team')),
