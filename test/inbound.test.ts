@@ -9,7 +9,7 @@ import { installConnector, reviewConnector } from '../src/connectors/registry.ts
 import { createFileStore } from '../src/files/store.ts'
 import { silentLog } from '../src/log.ts'
 import { startWorkerParts, type Worker } from '../src/worker/worker.ts'
-import { buildWorld, type TeamWorld, type World } from './ground/world.ts'
+import { aSession, buildWorld, type TeamWorld, type World } from './ground/world.ts'
 
 let world: World
 let worker: Worker
@@ -54,10 +54,10 @@ export default {
     if (headers['x-vendor'] === 'needed' && headers.authorization !== 'Bearer vendor') throw new Error('Not from the vendor.')
   },
   convertRawSource(source) {
-    const { key, answer, fail, discard, ...data } = JSON.parse(text(source))
+    const { key, answer, fail, discard, id, ...data } = JSON.parse(text(source))
     if (fail) throw new Error('It broke on this payload.')
     if (discard) return { discard: true, message: answer }
-    return { session: { data }, key, message: answer }
+    return { session: { data, ...(id ? { id } : {}) }, key, message: answer }
   },
 }`
 
@@ -480,6 +480,22 @@ describe('the address of all accounts', () => {
     await connected(connector, world.lambeth)
     expect((await send(everywhere(implementation), '{"a": 1}')).status).toBe(409)
   })
+})
+
+test('a webhook changes a session that its integration has a grant for, and no other', async () => {
+  const connection = await connected(await installed())
+  const foreign = await connected(await installed(), world.camden, { integration_id: world.camden.other.id })
+  const { id } = await world.submit(aSession(world.camden))
+  for (const each of [connection, foreign]) {
+    const answer = await send(addressOf(each), JSON.stringify({ id, by: each }), bearer(await rotated(each)))
+    expect(answer.status).toBe(200)
+  }
+  expect(await until(connection, settled)).toMatchObject([{ status: 'converted', session_id: id }])
+  expect(await until(foreign, settled)).toMatchObject([
+    { status: 'failed', message: expect.stringMatching(/has no grant/) },
+  ])
+  const session = await world.database.prisma.session.findUniqueOrThrow({ where: { id } })
+  expect([session.revision, session.data]).toEqual([2, { by: connection }])
 })
 
 test('an editor discards what nobody needs, of their own team only', async () => {

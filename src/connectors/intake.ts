@@ -74,7 +74,10 @@ export async function takeIn(
 
       const before = await lastResult(pool, connection.id, id, source.position)
       if (chosen !== undefined && !before.isOwn) {
-        throw new SluiceError('CONFLICT', `There is a session ${id} already, which this connection has not made.`)
+        throw new SluiceError(
+          'CONFLICT',
+          `There is a session ${id} already, which this connection has not made and has no grant for.`,
+        )
       }
       if (before.hasLater) return { ...taken, ...before.session, as: 'outdated' }
       // Without a result, the worker was killed before it wrote one. What modifiers have made of it since stays.
@@ -115,7 +118,7 @@ export function sessionId(connectionId: string, words: readonly string[], genera
 }
 
 interface LastResult {
-  /** The connection made it, or a raw source of the connection is linked to it. */
+  /** The connection made it, a raw source of the connection is linked to it, or it is a webhook with a live grant. */
   readonly isOwn: boolean
   readonly hasLater: boolean
   readonly session: { readonly revision: number; readonly status: string }
@@ -138,7 +141,12 @@ async function lastResult(
       select jsonb_build_object('revision', s.revision, 'status', s.status) as session,
              (s.author_kind = 'connection' and s.author_id = $1::text) or exists (select from linked)
                or exists (select from session_revisions v
-                           where v.session_id = s.id and v.author_kind = 'connection' and v.author_id = $1::text) as "isOwn",
+                           where v.session_id = s.id and v.author_kind = 'connection' and v.author_id = $1::text)
+               or exists (select from session_grants g
+                            join connections c on c.integration_id = g.integration_id
+                            join connectors k on k.id = c.connector_id and 'webhook' = any(k.kinds)
+                           where c.id = $1 and g.session_id = s.id and s.status = 'submitted'
+                             and g.revoked_at is null and g.expires_at > now()) as "isOwn",
              exists (select from linked where linked.position > $3) as "hasLater",
              (select result_sha256 from linked order by position desc limit 1) as result_sha256
         from sessions s where s.id = $2`,
