@@ -12,8 +12,11 @@ import {
   type ExtensionChange,
   type ExtensionData,
   givenData,
+  partedBooking,
   withChange,
 } from './extension-data.ts'
+import { jsonDifference, type Operation } from './json-difference.ts'
+import { modificationOf } from './modification.ts'
 import { type RunCall, type RunLine, recordRun } from './record.ts'
 import { type Retrieval, retrieveForRun } from './retrieve.ts'
 import type { RunFailure, RunOutcome } from './sandbox/process.ts'
@@ -158,6 +161,8 @@ export interface DryRun {
   readonly calls: readonly RunCall[]
   /** In full: what would have been sent. */
   readonly withheld: readonly Withheld[]
+  /** Of a modifier: what it would change of the session's data; null of a consumer. */
+  readonly changes: readonly Operation[] | null
   readonly duration_ms: number
 }
 
@@ -199,7 +204,12 @@ export async function runDry(
   const log: RunLine[] = []
   const calls: RunCall[] = []
   const state = completeState(found.connector.manifest, found.connection.state)
-  const { scrub, result } = await attempt(dry, delivery, found, state, { log, calls, signal, deadline, isDry: true })
+  const context = { log, calls, signal, deadline, isDry: true }
+  const { kinds } = found.connector.manifest
+  const { scrub, result, changes } =
+    kinds.includes('modifier') && !kinds.includes('consumer')
+      ? await tryModifier(dry, delivery, found, state, context)
+      : { ...(await attempt(dry, delivery, found, state, context)), changes: null }
   const run = {
     succeeded: result.succeeded,
     message: result.message,
@@ -219,7 +229,44 @@ export async function runDry(
     stateChange: undefined,
     isDry: true,
   })
-  return { id, ...run, withheld: withheld.map((each) => scrubbed(each, scrub)) }
+  return { id, ...run, changes, withheld: withheld.map((each) => scrubbed(each, scrub)) }
+}
+
+/** What a modifier would change, without changing it. */
+async function tryModifier(
+  parts: RunParts,
+  delivery: LeasedDelivery,
+  found: Retrieval,
+  state: Readonly<Record<string, unknown>>,
+  { log, calls, signal, deadline }: AttemptContext,
+): Promise<Pick<Attempt, 'scrub' | 'result'> & { readonly changes: readonly Operation[] | null }> {
+  const { session } = found
+  if (!session) return { scrub: unchanged, result: refusal(found), changes: null }
+  const { session: _, ...input } = inputOf(delivery, found, session, state)
+  const isBooking = session.kind === 'booking'
+  const { outcome, scrub } = await callConnector(parts, found, {
+    method: 'modify',
+    parameters: [session.data],
+    input: {
+      ...input,
+      trip: session.trip,
+      extensionData: givenData(session.kind, session.data, session.connector_data),
+      extendsBooking: isBooking,
+    },
+    team_id: delivery.team_id,
+    session_id: delivery.session_id,
+    call_id: delivery.id,
+    ...{ signal, deadline, log, calls },
+  })
+  if (!outcome.ok) return { scrub, result: failed(scrub(outcome.message), outcome.failure), changes: null }
+  const { data, succeeded, message } = modificationOf(outcome.value)
+  const { implementation } = found.connector.manifest
+  const wanted = data && isBooking ? partedBooking(implementation, data, {}, session.data).booking : data
+  return {
+    scrub,
+    result: { succeeded, message: message === null ? null : scrub(message), final: false, failure: undefined },
+    changes: wanted ? jsonDifference(session.data, wanted) : [],
+  }
 }
 
 /** A connection's secrets are not for whoever may try it. */

@@ -355,6 +355,12 @@ function addTrying(builder: Builder, actions: ConnectorActions): void {
         description: 'Requests and mails as they would have been sent. They are shown here and kept nowhere.',
         resolve: ({ withheld }) => withheld,
       }),
+      changes: t.field({
+        type: 'jsonb',
+        nullable: true,
+        description: 'What a modifier would change, as a JSON Patch: a list of {op, path, value}; null of a consumer.',
+        resolve: ({ changes }) => changes,
+      }),
       duration_ms: t.exposeFloat('duration_ms', { nullable: false }),
     }),
   })
