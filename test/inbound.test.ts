@@ -421,6 +421,13 @@ test('who is answered with the result is told that a payload is kept when nobody
     const { id } = await slow.database.prisma.connection.create({ data })
     const answer = await send(`${slow.url}/hooks/hub/${id}`, '{}')
     expect([answer.status, await answer.text()]).toEqual([202, '{"messageCode":"ACCEPTED"}'])
+    // Nobody has found out yet who sent them, so no more than these are kept.
+    await slow.database.pool.query(
+      `insert into raw_sources (connection_id, team_id, origin, content) select $1, $2, 'inbound', 'x' from generate_series(1, 499)`,
+      [id, slow.camden.id],
+    )
+    const full = await send(`${slow.url}/hooks/hub/${id}`, '{}')
+    expect([full.status, full.headers.has('retry-after')]).toEqual([503, true])
   } finally {
     await slow.close()
   }
