@@ -52,9 +52,11 @@ export function startConversions({
   const look = async (): Promise<void> => {
     while (!ending.signal.aborted && running.size < concurrency) {
       again = false
-      const claimed = await claimSources(pool, { most: concurrency - running.size, leaseMs })
+      const most = concurrency - running.size
+      const claimed = await claimSources(pool, { most, leaseMs })
       for (const each of claimed) begin(each)
-      if (claimed.length === 0 && !again) return
+      // What is left waits for its connection, and is looked for when one of that ends.
+      if (claimed.length < most && !again) return
     }
   }
   const wake = (): void => {
