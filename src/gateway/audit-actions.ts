@@ -129,7 +129,7 @@ function namedIds(args: Readonly<Record<string, unknown>>, types: readonly Typed
 const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 
 /** Actions whose result is a session. */
-const aboutSessions = new Set(['submit_session', 'revise_session'])
+const aboutSessions = new Set(['submit_session', 'submit_test_session', 'revise_session'])
 
 /** What was made has an id only now. */
 function withResult(operation: string, { ids, sessions }: NamedIds, result: unknown): NamedIds {

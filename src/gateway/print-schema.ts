@@ -27,7 +27,15 @@ const peopleNotRun: PeopleActions = {
 
 /** For who wants the schemas and runs no action. */
 export const actionsNotRun: Actions = {
-  sessions: { submit: notRun, update: notRun, revalidate: notRun, purge: notRun, modify: notRun, upsertSchema: notRun },
+  sessions: {
+    submit: notRun,
+    submitTest: notRun,
+    update: notRun,
+    revalidate: notRun,
+    purge: notRun,
+    modify: notRun,
+    upsertSchema: notRun,
+  },
   destinations: { available: notRun, remove: notRun, withdraw: notRun },
   webhooks: {
     create: notRun,

@@ -1,12 +1,14 @@
 /** What the GraphQL actions of sessions do. */
 import { noteForAudit } from '../access/audit-notes.ts'
 import { requireOwn } from '../access/own.ts'
+import type { RequestContext } from '../tables/request-context.ts'
 import { type SchemaParts, upsertPayloadSchema } from './payload-schemas.ts'
 import { revalidateSession } from './publish.ts'
 import { type PurgeParts, purgeSession } from './purge.ts'
 import type { SessionActions } from './schema.ts'
 import { askModifier } from './settling-ask.ts'
 import { submitSession } from './submit.ts'
+import { submitTestSession } from './test-session.ts'
 import { updateSession } from './update.ts'
 
 export interface SessionActionParts extends SchemaParts, Omit<PurgeParts, 'pool'> {
@@ -20,17 +22,19 @@ export interface SessionActionParts extends SchemaParts, Omit<PurgeParts, 'pool'
 
 export function createSessionActions(parts: SessionActionParts): SessionActions {
   const { database, committed, retentionDays, settling } = parts
+  const taking = (submit: typeof submitSession) => async (object: unknown, context: RequestContext) => {
+    const { principal, address, requestId } = context
+    const result = await submit(object, { ...parts, principal, retentionDays, address, requestId })
+    if (result.created) {
+      noteForAudit(context, { recorded: true })
+      if (result.status === 'settling') settling?.()
+      committed()
+    }
+    return result
+  }
   return {
-    async submit(object, context) {
-      const { principal, address, requestId } = context
-      const result = await submitSession(object, { ...parts, principal, retentionDays, address, requestId })
-      if (result.created) {
-        noteForAudit(context, { recorded: true })
-        if (result.status === 'settling') settling?.()
-        committed()
-      }
-      return result
-    },
+    submit: taking(submitSession),
+    submitTest: taking(submitTestSession),
     async update(object, { principal }) {
       const result = await updateSession(object, { ...parts, principal })
       if (result.settling) settling?.()

@@ -11,6 +11,7 @@ import type { UpdateResult } from './update.ts'
 
 export interface SessionActions {
   submit(object: unknown, context: RequestContext): Promise<SubmitResult>
+  submitTest(object: unknown, context: RequestContext): Promise<SubmitResult>
   update(object: unknown, context: RequestContext): Promise<UpdateResult>
   revalidate(
     which: { readonly id?: string | null; readonly flow_id?: string | null },
@@ -29,14 +30,18 @@ export interface AskedModification {
 
 /** Adds `submit_session` and `update_session` for sources, what editors do with sessions for editors, all for admins. */
 export function addSessionActions(builder: Builder, role: Role, actions: SessionActions): void {
-  if (role === 'source' || role === 'admin') addSourceActions(builder, actions)
-  if (role === 'editor' || role === 'admin') addEditorActions(builder, actions)
+  if (role !== 'source' && role !== 'editor' && role !== 'admin') return
+  const submitted = submittedOutput(builder)
+  if (role !== 'editor') addSourceActions(builder, actions, submitted)
+  if (role !== 'source') addEditorActions(builder, actions, submitted)
 }
+
+type SubmittedOutput = ReturnType<typeof submittedOutput>
 
 const problemsAre = 'Why data does not follow its schema: a list of {path, message, keyword}; null when it does.'
 
-function addSourceActions(builder: Builder, actions: SessionActions): void {
-  const output = builder.objectRef<SubmitResult>('submit_session_output').implement({
+function submittedOutput(builder: Builder) {
+  return builder.objectRef<SubmitResult>('submit_session_output').implement({
     description: 'What became of a submitted session.',
     fields: (t) => ({
       id: t.field({ type: 'uuid', nullable: false, resolve: (result) => result.id }),
@@ -71,6 +76,9 @@ function addSourceActions(builder: Builder, actions: SessionActions): void {
       }),
     }),
   })
+}
+
+function addSourceActions(builder: Builder, actions: SessionActions, output: SubmittedOutput): void {
   const input = builder.inputType('submit_session_input', {
     description: 'A finished session.',
     fields: (t) => ({
@@ -143,7 +151,23 @@ function addSourceActions(builder: Builder, actions: SessionActions): void {
   )
 }
 
-function addEditorActions(builder: Builder, actions: SessionActions): void {
+function addEditorActions(builder: Builder, actions: SessionActions, submitted: SubmittedOutput): void {
+  builder.mutationField('submit_test_session', (t) =>
+    t.field({
+      type: submitted,
+      nullable: false,
+      description:
+        'Submits a session to try a flow. It goes to the destinations of the flow like any other, with the payment id "test" and "test": true in its config.',
+      args: {
+        flow_id: t.arg({ type: 'uuid', required: true }),
+        kind: t.arg.string({ description: 'application (default) or booking.' }),
+        data: t.arg({ type: 'jsonb', description: 'A small sample that names nobody, if not given.' }),
+        config: t.arg({ type: 'jsonb', description: 'Variables that patterns may test.' }),
+      },
+      resolve: (_, { flow_id, kind, data, config }, context) =>
+        actions.submitTest({ flow_id, ...(kind ? { kind } : {}), data, config }, context),
+    }),
+  )
   const revalidated = builder.objectRef<RevalidateResult>('revalidate_session_output').implement({
     fields: (t) => ({
       checked: t.exposeInt('checked', { nullable: false }),

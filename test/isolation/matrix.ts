@@ -209,6 +209,12 @@ export const actions: Readonly<Record<string, ActionLine>> = {
     'update_session(object: $object) { id }',
     async ({ row }) => ({ object: { id: (await row('sessions')).id, data: { changed: true } } }),
   ),
+  submit_test_session: mutation(
+    editing,
+    '$flow: uuid!',
+    'submit_test_session(flow_id: $flow) { id }',
+    async ({ row }) => ({ flow: (await row('flows')).id }),
+  ),
   revalidate_session: onRow(editing, 'sessions', 'revalidate_session(id: $id) { __typename }'),
   purge_session: onRow(editing, 'sessions', 'purge_session(id: $id, reason: "not ours") { id }'),
   modify_session: mutation(
