@@ -27,6 +27,7 @@ export const pagesUnderTest: readonly PageUnderTest[] = [
   { folder: 'webhook-new', path: () => '/webhooks/new' },
   { folder: 'webhook', path: ({ webhook }) => `/webhooks/${webhook}` },
   { folder: 'webhook', path: ({ failingWebhook }) => `/webhooks/${failingWebhook}` },
+  { folder: 'webhook-edit', path: ({ webhook }) => `/webhooks/${webhook}/edit` },
   { folder: 'connections', path: () => '/connections' },
   { folder: 'connection-new', path: ({ connector }) => `/connections/new?connector=${connector}` },
   { folder: 'connection', path: ({ connection }) => `/connections/${connection}` },

@@ -93,6 +93,13 @@ export const pageLines: readonly PageLine[] = [
   },
   { path: '/webhooks/:id', folder: 'webhook', title: 'page.webhook', frame: 'team' },
   {
+    path: '/webhooks/:id/edit',
+    folder: 'webhook-edit',
+    title: 'page.webhook',
+    frame: 'team',
+    roles: ['admin', 'editor'],
+  },
+  {
     path: '/connections',
     folder: 'connections',
     title: 'page.connections',
