@@ -9,6 +9,8 @@ import { createEgress, type Egress } from '../../src/egress/egress.ts'
 import { pdf } from '../../src/files/samples.fixture.ts'
 import { silentLog } from '../../src/log.ts'
 import { announceExpiring } from '../../src/sessions/expiring.ts'
+import { createSchemaChecker } from '../../src/sessions/schema-checker.ts'
+import { startSettling } from '../../src/sessions/settling.ts'
 import { parsePattern } from '../../src/tables/event-shape.ts'
 import { createWebhookCarrier } from '../../src/webhooks/carrier.ts'
 import { announceOperational } from '../../src/webhooks/operational-announce.ts'
@@ -596,6 +598,35 @@ describe('webhooks', () => {
     await missPayloads(pool)
     await announceOperational(pool)
     await heard('connection.payload_missing')
+    // A real session that two modifiers keep changing in turns.
+    await pool.query(`update connectors set kinds = '{modifier}', status = 'approved' where id = $1`, [connector_id])
+    const swing = async (name: string) => {
+      const { integration_id, team_id } = { integration_id: world.camden.granted.id, team_id: world.camden.id }
+      const made = { connector_id, integration_id, team_id, name, pattern: { config: { _has_key: 'swings' } } }
+      return (await prisma.connection.create({ data: made })).id
+    }
+    const [left, right] = [await swing('Left'), await swing('Right')]
+    const checker = createSchemaChecker()
+    const settling = startSettling({
+      ...{ pool, checker, log: silentLog, pollMs: 20, retentionAfterRetrievalDays: 5 },
+      modifiers: {
+        modify: async ({ modifier }) => ({ data: { at: modifier.name }, again: false, run: undefined }),
+        combine: (_, second) => second,
+        apply: (extension) => extension,
+      },
+    })
+    try {
+      const session = body({ config: { swings: true }, data: { at: 'rest' } })
+      const taken = await expectStatus(201, 'submitSession', { authorization: source(), body: session })
+      expect(taken.json).toMatchObject({ status: 'settling', event_id: null })
+      const modifierLoop = heard('connection.modifier_loop', (data) => data.session_id === session.id)
+      await expect.poll(async () => (await announceOperational(pool)).bound, { timeout: 20_000 }).toBeGreaterThan(0)
+      await modifierLoop
+    } finally {
+      await settling.close()
+      await checker.close()
+      await pool.query('delete from connections where id = any($1::uuid[])', [[left, right]])
+    }
   })
 
   test('are all of them judged', () => {
