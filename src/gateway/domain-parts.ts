@@ -1,5 +1,6 @@
 /** The rooms of the domain as the gateway offers them: their actions, and the rules for writes of their tables. */
 
+import { readAuditHead } from '../access/audit-head.ts'
 import type { Sealer } from '../access/seal.ts'
 import { createSignIns } from '../access/sign-ins.ts'
 import type { Config } from '../config.ts'
@@ -22,6 +23,7 @@ import type { WriteRules } from '../tables/write-rules.ts'
 import { createWebhookActions } from '../webhooks/actions.ts'
 import { ensureWebhookKey } from '../webhooks/signing-keys.ts'
 import type { AccessParts } from './access-parts.ts'
+import { createActivity } from './activity.ts'
 import { createCredentialActions } from './credential-actions.ts'
 import type { LiveParts } from './live-parts.ts'
 import { createPeopleActions } from './people-actions.ts'
@@ -86,6 +88,7 @@ export async function openDomain(options: DomainOptions): Promise<DomainParts> {
     log,
   })
   const production = createNotifier({ pool: database.pool, channels: [productionChannel], log })
+  const readActivity = createActivity(database.pool)
   const desk = createTaskDesk({ pool: database.pool, sealer, feed })
   return {
     actions: {
@@ -110,6 +113,10 @@ export async function openDomain(options: DomainOptions): Promise<DomainParts> {
         committed,
       }),
       production: createProductionActions({ pool: database.pool, wanted: () => production.notify(), committed }),
+      watch: {
+        activity: (ask, { principal }) => readActivity(ask, principal),
+        auditHead: () => readAuditHead(database.pool),
+      },
     },
     rules: createWriteRules({ sealer, webhooks, checker, retention: { maxDays: config.RETENTION_MAX_DAYS } }),
     files,

@@ -56,6 +56,7 @@ export const actionsNotRun: Actions = {
   files: { createUpload: notRun, completeUpload: notRun, createLink: notRun, createLinks: notRun },
   inbound: { address: notRun, rotate: notRun, discard: notRun },
   production: { run: notRun, convert: notRun, content: notRun },
+  watch: { activity: notRun, auditHead: notRun },
   connectors: {
     install: notRun,
     review: notRun,

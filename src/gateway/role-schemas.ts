@@ -13,6 +13,7 @@ import { type Model, readModel } from '../tables/model.ts'
 import { type RoleView, roleView } from '../tables/role-view.ts'
 import { addTables } from '../tables/schema.ts'
 import { addWebhookActions, type WebhookActions } from '../webhooks/schema.ts'
+import { addWatchActions, type WatchActions } from './activity-schema.ts'
 import { auditActions } from './audit-actions.ts'
 import { addCredentialActions, type CredentialActions } from './credential-schema.ts'
 import { addPeopleActions, type PeopleActions } from './people-schema.ts'
@@ -32,6 +33,7 @@ export interface Actions {
   readonly connectors: ConnectorActions
   readonly inbound: InboundActions
   readonly production: ProductionActions
+  readonly watch: WatchActions
 }
 
 export type RoleSchemas = (role: Role) => RoleSchema
@@ -70,6 +72,7 @@ function buildRoleSchema(model: Model, role: Role, actions: Actions, audit: Audi
   addConnectorActions(builder, role, actions.connectors)
   addInboundActions(builder, role, actions.inbound)
   addProductionActions(builder, role, actions.production)
+  addWatchActions(builder, role, actions.watch)
   const schema = builder.toSchema({ sortSchema: false })
   return { schema: audit ? auditActions(schema, view, audit) : schema, view }
 }

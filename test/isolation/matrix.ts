@@ -187,6 +187,15 @@ export const actions: Readonly<Record<string, ActionLine>> = {
   rotate_inbound_secret: onRow(editing, 'connections', 'rotate_inbound_secret(connection_id: $id) { secret }'),
   discard_raw_sources: onRow(editing, 'connections', 'discard_raw_sources(ids: [$id]) { discarded }'),
 
+  activity: query(
+    persons,
+    '$team: uuid!',
+    'activity(team_id: $team, seconds: 3600, bucket_seconds: 60) { waiting_deliveries }',
+    async ({ row }) => ({ team: (await row('teams')).id }),
+  ),
+  // One chain seals the entries of all teams; its head says nothing of any of them.
+  audit_head: ofOneself('Query', persons),
+
   create_credential: mutation(
     editing,
     '$object: create_credential_input!',
