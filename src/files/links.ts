@@ -153,7 +153,8 @@ with opened as (
          case when s.purged_at is null and s.status = 'submitted' and g.revoked_at is null and g.expires_at > now()
               then 'live' else 'ended' end as access
     from session_grants g
-    join sessions s on s.id = g.session_id
+    -- One that its modifiers have not settled is not there yet.
+    join sessions s on s.id = g.session_id and s.status <> 'settling'
     join integrations i on i.id = g.integration_id and i.status = 'active'
    where g.session_id = ${chosenSession} and g.integration_id = $3::uuid
 ), wanted as (${wantedSql}),

@@ -144,7 +144,15 @@ async function blankSessions(client: pg.ClientBase, ids: readonly string[], reas
       where id = any($1::uuid[])`,
     [ids, reason, now],
   )
-  await client.query('delete from session_settlings where session_id = any($1::uuid[])', [ids])
+  // Who never heard of a session that was settling when it ended, and never had it, does not learn of it by its grant.
+  await client.query(
+    `with settling as (
+       delete from session_settlings where session_id = any($1::uuid[]) returning session_id, event_type
+     )
+     delete from session_grants g using settling x
+      where g.session_id = x.session_id and x.event_type = 'session.submitted' and g.first_retrieved_at is null`,
+    [ids],
+  )
   await client.query(
     `update session_revisions set data = null, config = '{}', content_hash = '' where session_id = any($1::uuid[])`,
     [ids],
