@@ -1,6 +1,6 @@
 import { Accordion, Alert, Anchor, Code, JsonInput, SegmentedControl, Select, Stack, Text } from '@mantine/core'
 import { useForm } from '@mantine/form'
-import { useEffect } from 'react'
+import { type ReactNode, useEffect } from 'react'
 import { Link, useNavigate } from 'react-router'
 import { useAction, useRead } from '../../api/hooks.ts'
 import { useTeam } from '../../app/context.tsx'
@@ -16,14 +16,23 @@ interface Values {
   readonly config: string
 }
 
+export interface SubmitDialogProps {
+  /** Of this flow; without it, the person chooses one. */
+  readonly flow?: FlowChoice
+  /** Said before the fields. */
+  readonly children?: ReactNode
+  readonly onClose: () => void
+}
+
 /** A session to see where it goes; then its own page, where its deliveries come in. */
-export function SubmitDialog({ onClose }: { readonly onClose: () => void }) {
+export function SubmitDialog({ flow: given, children, onClose }: SubmitDialogProps) {
   const { t } = useText()
   const team = useTeam()
   const navigate = useNavigate()
-  const flows = useRead(flowsOfTeam, { team: team.id }).data?.flows
+  const read = useRead(flowsOfTeam, { team: team.id }, { paused: given !== undefined }).data?.flows
+  const flows = given ? [given] : read
   const form = useForm<Values>({
-    initialValues: { flow: null, kind: 'application', data: '', config: '' },
+    initialValues: { flow: given?.id ?? null, kind: 'application', data: '', config: '' },
     validate: {
       flow: (flow) => (flow ? null : t('submit.flowMissing')),
       data: (text) => (jsonObject(text) === undefined ? t('submit.noJson') : null),
@@ -62,6 +71,7 @@ export function SubmitDialog({ onClose }: { readonly onClose: () => void }) {
       })}
     >
       <Text size="sm">{t('submit.text')}</Text>
+      {children}
       {flows?.length === 0 && (
         <Alert color="yellow" title={t('submit.noFlow')}>
           <Anchor component={Link} to="/flows" size="sm">
@@ -69,16 +79,18 @@ export function SubmitDialog({ onClose }: { readonly onClose: () => void }) {
           </Anchor>
         </Alert>
       )}
-      <Select
-        label={t('flow')}
-        description={t('submit.flowText')}
-        placeholder={t('submit.flowChoose')}
-        data={(flows ?? []).map(({ id, name }) => ({ value: id, label: name }))}
-        allowDeselect={false}
-        searchable
-        required
-        {...form.getInputProps('flow')}
-      />
+      {!given && (
+        <Select
+          label={t('flow')}
+          description={t('submit.flowText')}
+          placeholder={t('submit.flowChoose')}
+          data={(flows ?? []).map(({ id, name }) => ({ value: id, label: name }))}
+          allowDeselect={false}
+          searchable
+          required
+          {...form.getInputProps('flow')}
+        />
+      )}
       <SegmentedControl
         fullWidth
         aria-label={t('kind')}
