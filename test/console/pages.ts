@@ -27,6 +27,8 @@ export const pagesUnderTest: readonly PageUnderTest[] = [
   { folder: 'webhook-new', path: () => '/webhooks/new' },
   { folder: 'webhook', path: ({ webhook }) => `/webhooks/${webhook}` },
   { folder: 'webhook', path: ({ failingWebhook }) => `/webhooks/${failingWebhook}` },
+  { folder: 'webhook', path: ({ failingWebhook }) => `/webhooks/${failingWebhook}?tab=deliveries` },
+  { folder: 'webhook', path: ({ webhook }) => `/webhooks/${webhook}?tab=replays`, who: 'viewer' },
   { folder: 'webhook-edit', path: ({ webhook }) => `/webhooks/${webhook}/edit` },
   { folder: 'connections', path: () => '/connections' },
   { folder: 'connection-new', path: ({ connector }) => `/connections/new?connector=${connector}` },
