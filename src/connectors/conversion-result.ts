@@ -1,6 +1,7 @@
 /** What a conversion returned. Pure. */
 import { z } from 'zod'
 import { SluiceError } from '../errors.ts'
+import { jsonProblem } from '../tables/predicate.ts'
 import { executionError } from './verdict.ts'
 
 /** The session that a raw source becomes, in the words of a submission. */
@@ -66,6 +67,8 @@ export function readConversion(returned: unknown): ConversionResult {
   }
   const { booking, session, discard, key, updatedRawSource, message, returnCode } = parsed.data
   if (booking && session) throw refused('convertRawSource returned both a booking and a session. Return one of them.')
+  const problem = jsonProblem({ booking, session, key })
+  if (problem !== null) throw refused(`What convertRawSource returned ${problem}.`)
   const isListedAsFailed = returnCode === executionError
   const words = message?.trim() || null
   const code = returnCode && !isListedAsFailed ? `Code ${returnCode}${words ? `: ${words}` : ''}` : words

@@ -319,6 +319,22 @@ describe('a conversion', () => {
     expect((await sessionOf(after[1]?.session_id)).data).toEqual({ n: 2 })
   })
 
+  test('what cannot be stored fails at once, in words', async () => {
+    const code = booking(`convertRawSource(source) {
+      const text = new TextDecoder().decode(source)
+      if (text.includes('key')) return { session: { data: {} }, key: 'a\\0b' }
+      let tower = {}
+      for (let level = 0; level < 300; level++) tower = { tower }
+      return { session: { data: text.includes('nul') ? { 'a\\0': 1 } : text.includes('half') ? { a: ['\\ud800'] } : tower } } }`)
+    const sources = ['key', 'nul', 'half', 'tower'].map((what) => ({ what }))
+    const connection = await ground.connected(await ground.installed(code), sourcesOf(...sources))
+    expect(
+      (await ran(connection)).map(({ status, message, attempt_count }) => [status, message, attempt_count]),
+    ).toEqual(
+      [/U\+0000/, /U\+0000/, /surrogate/, /200 levels/].map((words) => ['failed', expect.stringMatching(words), 1]),
+    )
+  })
+
   test('a booking is checked as one, and kept without what belongs to connectors', async () => {
     const code = booking(`convertRawSource: (source) => ({ booking: JSON.parse(new TextDecoder().decode(source)) })`)
     const flight = (departuretime: string) => ({
