@@ -2,6 +2,7 @@ import { Box, Button, Code, Group, Paper, Stack, Text } from '@mantine/core'
 import { useAction } from '../../api/hooks.ts'
 import { ErrorAlert } from '../../kit/error-alert.tsx'
 import { StatusBadge } from '../../kit/status-badge.tsx'
+import { textOperators, words } from './pattern/pattern.ts'
 import { addDestination, type Explained, type FlowChoice } from './queries.ts'
 import { useText } from './text.ts'
 
@@ -121,9 +122,9 @@ function Clauses({ clauses, isMatch, isSmall }: ClausesProps) {
       <Stack gap={6} component="ul" p={0} m={0} style={{ listStyle: 'none' }}>
         {clauses.map(({ path, operator, expected, got }) => (
           <Box component="li" key={`${path} ${operator}`} fz="xs" style={{ overflowWrap: 'anywhere' }}>
-            <Code fz={12}>{`${path.replace(/^pattern\.?/, '')} ${operator} ${JSON.stringify(expected)}`}</Code>{' '}
+            <Asked path={path} operator={operator} expected={expected} />{' '}
             <Text span size="xs" c="dimmed">
-              {t('explain.got')}
+              · {t('explain.got')}
             </Text>{' '}
             <Code fz={12}>{JSON.stringify(concerned(expected, got))}</Code>
           </Box>
@@ -131,6 +132,38 @@ function Clauses({ clauses, isMatch, isSmall }: ClausesProps) {
       </Stack>
     </Box>
   )
+}
+
+interface AskedProps {
+  readonly path: string
+  readonly operator: string
+  readonly expected: unknown
+}
+
+/** A comparison as the rows of the form name it; what they have no words for as it stands. */
+function Asked({ path, operator, expected }: AskedProps) {
+  const { t } = useText()
+  const isNegated = /\._not(\.|$)/.test(path)
+  const word = words.find((each) => path.endsWith(`.${each}`))
+  const known = textOperators.find((each) => each === operator)
+  if (word && word !== 'config' && known) {
+    return (
+      <>
+        {isNegated && `${t('explain.not')} `}
+        {t(`word.${word}`)} {t(`operator.${known}`)} <Code fz={12}>{JSON.stringify(expected)}</Code>
+      </>
+    )
+  }
+  if (word === 'config' && (operator === '_contains' || operator === '_has_key')) {
+    return (
+      <>
+        {isNegated && `${t('explain.not')} `}
+        {t(operator === '_contains' ? 'explain.contains' : 'explain.hasKey')}{' '}
+        <Code fz={12}>{JSON.stringify(expected)}</Code>
+      </>
+    )
+  }
+  return <Code fz={12}>{`${path.replace(/^pattern\.?/, '')} ${operator} ${JSON.stringify(expected)}`}</Code>
 }
 
 /** Of a whole configuration only the variables that were asked for, if any of them is there. */

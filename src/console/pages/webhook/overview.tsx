@@ -31,8 +31,8 @@ function Health({ webhook }: { readonly webhook: Webhook }) {
   const { edit } = useCan()
   const enable = useAction(enableWebhook, { success: t('enable.done'), notify: true })
   const state = stateOf(webhook)
-  if (state === 'works') return null
-  const { state_reason, failing_since, disabled_at, probe_at, consecutive_failures } = webhook
+  if (state === 'works' || state === 'stumbles') return null
+  const { state_reason, failing_since, disabled_at, probe_at } = webhook
   const isOff = state === 'off'
   return (
     <Alert
@@ -52,11 +52,6 @@ function Health({ webhook }: { readonly webhook: Webhook }) {
             {failing_since && (
               <Text size="sm" component="span">
                 {t('health.since')} <Time at={failing_since} relative />
-              </Text>
-            )}
-            {consecutive_failures > 0 && (
-              <Text size="sm" component="span">
-                {t('health.failures', { count: consecutive_failures })}
               </Text>
             )}
             {state === 'gaveUp' && disabled_at && (
@@ -192,7 +187,7 @@ function Settings({ webhook }: { readonly webhook: Webhook }) {
     <Section title={t('settings')} framed>
       <DataList gap="sm" orientation="horizontal">
         {rows.map(([label, value]) => (
-          <DataList.Item key={label} style={{ flexWrap: 'wrap' }}>
+          <DataList.Item key={label} style={{ flexWrap: 'wrap', rowGap: 0 }}>
             <DataList.ItemLabel w={140}>{label}</DataList.ItemLabel>
             <DataList.ItemValue style={{ flex: '1 1 220px', minWidth: 0, overflowWrap: 'anywhere' }}>
               {value}

@@ -11,7 +11,7 @@ import { Loaded } from '../../kit/loaded.tsx'
 import { PageHeader } from '../../kit/page-header.tsx'
 import { ImportDialog } from './import-dialog.tsx'
 import { liveWebhooks, type WebhooksWhere } from './queries.ts'
-import { likeText, type WebhookState, webhookStates, whereState } from './state.ts'
+import { likeText, type WebhookFilter, webhookFilters, whereState } from './state.ts'
 import { useText } from './text.ts'
 import { TransferMenu } from './transfer-menu.tsx'
 import { WebhookList } from './webhook-list.tsx'
@@ -26,7 +26,7 @@ export function Component() {
   const [search, setSearch] = useSearchParams()
   const [limit, setLimit] = useState(pageSize)
   const [importing, { open, close }] = useDisclosure()
-  const state = webhookStates.find((each) => each === search.get('state'))
+  const state = webhookFilters.find((each) => each === search.get('state'))
   const text = search.get('q') ?? ''
   const [wanted] = useDebouncedValue(text.trim(), 250)
   const webhooks = useLive(liveWebhooks, { where: whereOf(team.id, state, wanted), limit }, { keep: true })
@@ -84,7 +84,7 @@ export function Component() {
                   onChange={(event) => put('state', event.currentTarget.value)}
                   data={[
                     { value: '', label: t('state.all') },
-                    ...webhookStates.map((each) => ({ value: each as string, label: t(`state.${each}`) })),
+                    ...webhookFilters.map((each) => ({ value: each as string, label: t(`state.${each}`) })),
                   ]}
                 />
               </Group>
@@ -114,7 +114,7 @@ export function Component() {
   )
 }
 
-function whereOf(team: string, state: WebhookState | undefined, text: string): WebhooksWhere {
+function whereOf(team: string, state: WebhookFilter | undefined, text: string): WebhooksWhere {
   return {
     team_id: { _eq: team },
     ...(state ? whereState(state) : {}),
