@@ -185,6 +185,8 @@ export interface SettlingEnd {
   readonly runs: readonly ModifierRun[]
   /** Argument of `merge_extension_data`; null for none. */
   readonly extension: unknown
+  /** Into which the changes move the session; null where it stays. */
+  readonly trip: { readonly reference: string; readonly title: string | null } | null
   /** `detail` of the operational event that tells of a loop that was cut; null for none. */
   readonly loop: { readonly connection_id: string; readonly [key: string]: unknown } | null
   /** Its modifiers have not had their turn: they are asked behind the announcement. */
@@ -226,6 +228,8 @@ export async function finishSettling(pool: pg.Pool, end: SettlingEnd): Promise<S
       end.extension === null ? null : storable(end.extension),
       end.loop === null ? null : storable(end.loop),
       end.askAgain,
+      end.trip?.reference ?? null,
+      end.trip?.title ?? null,
     ],
   })
   return rows[0]
@@ -276,9 +280,14 @@ with old as materialized (
   union all
   select o.id, o.revision + c.number, o.payment_id, o.config, c.data, $6, c.hash, 'connection', c.author, now()
     from old o, change c, total t where c.number < t.changes
+), named as (
+  insert into trips as p (team_id, reference, title)
+  select o.team_id, $15, $16 from old o where $15::text is not null
+  on conflict (team_id, reference) do update set title = coalesce(excluded.title, p.title)
+  returning p.id
 ), written as (
   update sessions s
-     set revision = s.revision + t.changes,
+     set revision = s.revision + t.changes, trip_id = coalesce((select id from named), s.trip_id),
          data = case when t.changes > 0 then c.data else s.data end,
          content_hash = coalesce(c.hash, s.content_hash),
          schema_url = case when t.changes > 0 then $6 else s.schema_url end,

@@ -206,8 +206,13 @@ describe('a modifier that fails', () => {
 
   it.each([
     ['a list', () => [1], /an object/],
-    ['half a character', (data: object) => ({ ...data, text: '\ud800' }), /half of a character/],
-    ['a NUL', (data: object) => ({ ...data, text: 'a\0b' }), /NUL/],
+    ['half a character', (data: object) => ({ ...data, text: '\ud800' }), /unpaired surrogate/],
+    ['a NUL', (data: object) => ({ ...data, text: 'a\0b' }), /U\+0000/],
+    [
+      'a tower',
+      (data: object) => ({ ...data, tower: JSON.parse(`${'['.repeat(300)}${']'.repeat(300)}`) }),
+      /200 levels/,
+    ],
   ])('by returning %s changes nothing', async (_, change, message) => {
     const wrong = await ground.modifier(change)
     ground.engine()
@@ -230,6 +235,22 @@ describe('a modifier that fails', () => {
       message: expect.stringMatching(/left out/),
     })
   })
+})
+
+it('a modifier that names a trip by its UUID moves the booking there, before anybody hears of it', async () => {
+  const tripUuid = randomUUID()
+  await ground.modifier((data) => (data.tripUuid ? data : { ...data, tripUuid, title: 'To the lakes' }))
+  ground.engine()
+  const tripOf = async (id: string) =>
+    (await ground.prisma.session.findUniqueOrThrow({ where: { id }, include: { trip: true } })).trip
+  const { id } = await ground.submit({ referenceNumber: 'R-31' }, { kind: 'booking' })
+  expect(await tripOf(id)).toMatchObject({ reference: 'reference:r-31' })
+  expect(await settled(id)).toMatchObject({ status: 'submitted', revision: 2 })
+  expect(await tripOf(id)).toMatchObject({ reference: `trip:${tripUuid}` })
+
+  const other = await ground.submit({ referenceNumber: 'R-32' })
+  await settled(other.id)
+  expect(await tripOf(other.id)).toBeNull()
 })
 
 describe('while a session settles', () => {

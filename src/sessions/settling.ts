@@ -16,6 +16,7 @@ import type pg from 'pg'
 import { listen, settlingsChannel } from '../database/notifications.ts'
 import { messageOf } from '../errors.ts'
 import type { Log } from '../log.ts'
+import { jsonProblem } from '../tables/predicate.ts'
 import { judgeData } from './payload-schemas.ts'
 import type { SchemaChecker } from './schema-checker.ts'
 import { runChain } from './settling-chain.ts'
@@ -28,10 +29,12 @@ import {
   renewSettlings,
   returnSettlings,
   type SettledChange,
+  type SettlingEnd,
   type SettlingModifier,
 } from './settling-sql.ts'
 import { canonicalJson, contentHash } from './submission.ts'
 import { matchingTargets } from './targets.ts'
+import { tripOfData } from './trips.ts'
 
 /** One question to one modifier. */
 export interface ModifierQuestion {
@@ -278,6 +281,7 @@ class SettlingEngine implements Settling {
           : matchingTargets({ ...session, type }, grants, targets).filter(({ kind }) => kind !== 'modifier'),
       runs,
       extension,
+      trip: tripNamedBy(settling, chain.changes.at(-1)?.content),
       loop: loopOf(settling, chain.loop),
       askAgain: overtaken,
     })
@@ -339,18 +343,10 @@ class SettlingEngine implements Settling {
     if (typeof wanted !== 'object' || wanted === null || Array.isArray(wanted)) {
       return refused('The change was not taken: the data of a session is an object.')
     }
-    let data: string
-    try {
-      if (canonicalJson(wanted) === canonicalJson(present)) return { changed: false, schemaUrl: stated }
-      data = JSON.stringify(wanted)
-    } catch {
-      return refused('The change was not taken: its data is nested too deeply.')
-    }
-    if (unstorable.test(data)) {
-      return refused(
-        'The change was not taken: a text in it holds a NUL, or half of a character, which cannot be stored.',
-      )
-    }
+    const problem = jsonProblem(wanted)
+    if (problem !== null) return refused(`The change was not taken: its data ${problem}.`)
+    if (canonicalJson(wanted) === canonicalJson(present)) return { changed: false, schemaUrl: stated }
+    const data = JSON.stringify(wanted)
     const { schema_url, problems } = await judgeData(
       { team_id, required, stated, facts: schemas, data },
       { database: { pool }, checker },
@@ -375,8 +371,12 @@ class SettlingEngine implements Settling {
   }
 }
 
-/** JSON text with `\u0000` or a lone surrogate, which JSON.stringify escapes. */
-const unstorable = /(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f][0-9a-f]{2})/
+/** A booking stays in its trip, unless its modifiers made it name another one by UUID; as with updates. */
+function tripNamedBy({ session }: ClaimedSettling, content: unknown): SettlingEnd['trip'] {
+  if (content === undefined || session.kind !== 'booking') return null
+  const { reference, title } = tripOfData(content)
+  return reference?.startsWith('trip:') && reference !== session.trip?.reference ? { reference, title } : null
+}
 
 /** Who is asked from the start: those that the event is for, or that somebody asked for; not the author of what is there. */
 function upToDateAtFirst({ event_type, asked, modifiers, session }: ClaimedSettling): ReadonlySet<string> {
