@@ -16,7 +16,8 @@ export interface SplitSettings {
  * Checks every value and parts the open ones from the secret ones. Defaults are
  * not filled in here but when a run begins (`completeSettings`).
  *
- * @throws SluiceError VALIDATION_FAILED with one line a fault; each names the setting's label and key.
+ * @throws SluiceError VALIDATION_FAILED with one line a fault; each names the setting's label and key. `details.fields`
+ *   has them by key, for a form to show at its fields.
  */
 export function checkSettings(manifest: Manifest, given: unknown): SplitSettings {
   if (typeof given !== 'object' || given === null || Array.isArray(given)) {
@@ -25,17 +26,22 @@ export function checkSettings(manifest: Manifest, given: unknown): SplitSettings
   const values = new Map(Object.entries(given).filter(([, value]) => value !== null && value !== undefined))
   const shown = manifest.settings.filter((item) => item.type !== 'INTERNAL')
   const faults = [...values.keys()].flatMap((key) => unknownKey(manifest, key))
+  const fields: Record<string, string> = {}
+  const blame = ({ key }: SettingItem, fault: string) => {
+    faults.push(fault)
+    fields[key] = fault
+  }
   const namesHost = new Set(settingsThatNameHosts(manifest))
   for (const item of shown) {
     const value = values.get(item.key)
     const isEmpty = value === undefined || value === ''
     if (isEmpty && item.mandatory && item.default === undefined)
-      faults.push(`${named(item)} is mandatory. Give it a value.`)
+      blame(item, `${named(item)} is mandatory. Give it a value.`)
     const wrong = isEmpty ? undefined : (misfit(item, value) ?? (namesHost.has(item) ? noHost(value) : undefined))
-    if (wrong) faults.push(`${named(item)} ${wrong}.`)
+    if (wrong) blame(item, `${named(item)} ${wrong}.`)
   }
   if (faults.length > 0) {
-    throw new SluiceError('VALIDATION_FAILED', faults.join('\n'), { path: 'settings', details: { faults } })
+    throw new SluiceError('VALIDATION_FAILED', faults.join('\n'), { path: 'settings', details: { faults, fields } })
   }
   const pick = (isSecret: boolean) =>
     Object.fromEntries(

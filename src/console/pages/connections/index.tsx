@@ -1,0 +1,56 @@
+import { Button } from '@mantine/core'
+import { IconPlugConnected, IconPlus } from '@tabler/icons-react'
+import { useState } from 'react'
+import { Link } from 'react-router'
+import { useLive } from '../../api/hooks.ts'
+import { useCan, useTeam } from '../../app/context.tsx'
+import { EmptyState } from '../../kit/empty-state.tsx'
+import { LiveDot } from '../../kit/live-dot.tsx'
+import { Loaded } from '../../kit/loaded.tsx'
+import { PageHeader } from '../../kit/page-header.tsx'
+import { ConnectionTable } from './connection-table.tsx'
+import { liveConnections } from './queries.ts'
+import { useText } from './text.ts'
+
+const pageSize = 50
+
+/** The team's connections, and how each fares. */
+export function Component() {
+  const { t } = useText()
+  const team = useTeam()
+  const { edit } = useCan()
+  const [limit, setLimit] = useState(pageSize)
+  const connections = useLive(liveConnections, { team: team.id, limit }, { keep: true })
+  const create = edit && (
+    <Button component={Link} to="/connections/new" leftSection={<IconPlus size={18} aria-hidden />}>
+      {t('create')}
+    </Button>
+  )
+  return (
+    <>
+      <PageHeader title={t('title')} description={t('description')} badge={<LiveDot />} actions={create} />
+      <Loaded of={connections}>
+        {({ connections: rows }) =>
+          rows.length === 0 ? (
+            <EmptyState
+              icon={IconPlugConnected}
+              title={t('empty.title')}
+              action={
+                <Button component={Link} to="/connectors">
+                  {t('empty.action')}
+                </Button>
+              }
+            >
+              {t('empty.text')}
+            </EmptyState>
+          ) : (
+            <ConnectionTable
+              rows={rows}
+              onMore={rows.length === limit ? () => setLimit(limit + pageSize) : undefined}
+            />
+          )
+        }
+      </Loaded>
+    </>
+  )
+}
