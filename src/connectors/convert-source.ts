@@ -258,12 +258,18 @@ async function sessionOf(
   const key = await keyOf(parts, claimed, talk, { given: result.key ?? external_id ?? undefined, session })
   if (key === null)
     return { method, outcome: { ...said, status: 'discarded', message: 'isModifyAllowedFrom discarded it.' } }
-  const taken = await takeIn({ pool: parts.database.pool, intake: parts.intake }, claimed, source, { session, key })
+  const taken = await takeIn({ pool: parts.database.pool, intake: parts.intake }, claimed, source, {
+    session,
+    key,
+    extension: extension?.change,
+  })
   const isOutdated = taken.as === 'outdated'
+  const isWritten = taken.as === 'new' || taken.as === 'revision'
   return {
     method,
     taken,
-    extension: isOutdated ? undefined : extension,
+    // What was taken in has it already, and others may have written over it since.
+    extension: isOutdated ? undefined : isWritten && extension ? { ...extension, change: undefined } : extension,
     isListedAsFailed,
     warnings: [
       ...annotationWarnings(connector.implementation, partsOf(result.session.data), {

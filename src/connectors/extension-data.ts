@@ -17,6 +17,9 @@ export const sharedParts: readonly string[] = [sharedPart, 'ch.want.funnel.exten
 /** Of one part, as PostgreSQL writes JSON. The merge has the last word; this tells it earlier. */
 export const maxPartBytes = 64 * 1024
 
+/** SQLSTATE of `merge_extension_data` for a part that is too large; its detail is the part's name. */
+export const dataTooLarge = 'SLX01'
+
 /** What to do to one part: keys to set and to take away, or the whole where it is no object. */
 export type PartChange =
   | { readonly set: Readonly<Record<string, unknown>>; readonly remove: readonly string[] }

@@ -8,19 +8,26 @@ import type pg from 'pg'
 import type { Principal } from '../access/principal.ts'
 import { SluiceError } from '../errors.ts'
 import type { ConvertedSession } from './conversion-result.ts'
+import { dataTooLarge, type ExtensionChange, tooLarge } from './extension-data.ts'
 import type { ProducingConnection } from './producing.ts'
 
-/** The room of sessions, handed down: connectors and sessions do not import each other. */
+/**
+ * The room of sessions, handed down: connectors and sessions do not import each other. The extension data of the connector
+ * is written in the transaction that takes the session in, so that nobody hears of a session that lacks it; where nothing
+ * is taken in, it is not written either.
+ */
 export interface Intake {
   /** Takes a session in. The same again is the first result. @throws SluiceError CONFLICT (same id, other content), GONE (purged), VALIDATION_FAILED */
   submit(
     submission: Submission,
     author: Principal,
+    extension: ExtensionChange | undefined,
   ): Promise<{ readonly created: boolean; readonly revision: number; readonly status: string }>
   /** A new revision, or nothing when it says the same. @throws SluiceError GONE, VALIDATION_FAILED */
   update(
     change: Omit<Submission, 'team' | 'flow' | 'kind'>,
     author: Principal,
+    extension: ExtensionChange | undefined,
   ): Promise<{ readonly changed: boolean; readonly revision: number; readonly status: string }>
 }
 
@@ -49,7 +56,15 @@ export async function takeIn(
   { pool, intake }: { readonly pool: pg.Pool; readonly intake: Intake },
   producer: ProducingConnection,
   source: { readonly id: string; readonly position: string; readonly session_id: string | null },
-  { session, key }: { readonly session: ConvertedSession; readonly key: string | undefined },
+  {
+    session,
+    key,
+    extension,
+  }: {
+    readonly session: ConvertedSession
+    readonly key: string | undefined
+    readonly extension: ExtensionChange | undefined
+  },
 ): Promise<TakenIn> {
   const { connection, flow } = producer
   if (!flow)
@@ -65,7 +80,7 @@ export async function takeIn(
     const taken = { session_id: id, result_sha256 }
     try {
       const { created, revision, status } = await intake
-        .submit({ ...content, id, team: flow.team, flow: flow.slug }, author)
+        .submit({ ...content, id, team: flow.team, flow: flow.slug }, author, extension)
         .catch((error: unknown) => {
           if (codeOf(error) === 'CONFLICT') return { created: undefined, revision: 0, status: '' }
           throw error
@@ -84,10 +99,13 @@ export async function takeIn(
       const isSame = before.result_sha256 === result_sha256 || (created === false && before.result_sha256 === null)
       if (isSame) return { ...taken, ...before.session, as: 'unchanged' }
       const { data, payment_id = null, config = {}, schema_url = null } = content
-      const updated = await intake.update({ id, data, payment_id, config, schema_url }, author)
+      const updated = await intake.update({ id, data, payment_id, config, schema_url }, author, extension)
       const { revision: made, status: became } = updated
       return { ...taken, revision: made, status: became, as: updated.changed ? 'revision' : 'unchanged' }
     } catch (error) {
+      if ((error as { code?: unknown }).code === dataTooLarge) {
+        throw new SluiceError('TOO_LARGE', tooLarge((error as { detail?: string }).detail ?? ''))
+      }
       // A session that is over stays over; what comes later under the same key is another one.
       if (codeOf(error) !== 'GONE' || named !== undefined || key === undefined || generation === mostGenerations)
         throw error

@@ -1,6 +1,6 @@
 /** What a run leaves behind. */
 import type pg from 'pg'
-import { type ExtensionChange, tooLarge } from './extension-data.ts'
+import { dataTooLarge, type ExtensionChange, tooLarge } from './extension-data.ts'
 import type { StateChange } from './settings.ts'
 
 export interface RunLine {
@@ -86,9 +86,6 @@ export async function recordRun(pool: pg.Pool, run: RunRecord): Promise<Recorded
     return { id, saved: false, fault }
   }
 }
-
-/** Of `merge_extension_data`. */
-const dataTooLarge = 'SLX01'
 
 async function insertRun(pool: pg.Pool, run: RunRecord): Promise<{ readonly id: string; readonly saved: boolean }> {
   const { rows } = await pool.query<{ id: string; saved: boolean }>({

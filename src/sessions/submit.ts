@@ -23,6 +23,11 @@ export interface SubmitContext extends SchemaParts {
   /** For the audit entry. */
   readonly address?: string | null
   readonly requestId?: string | null
+  /**
+   * Argument of `merge_extension_data`: what the connector that made the session keeps with it, so that it is there
+   * before anybody hears of it.
+   */
+  readonly extension?: unknown
 }
 
 export interface SubmitResult {
@@ -172,7 +177,7 @@ interface NewSession {
 async function insertSession(
   client: Pick<pg.ClientBase, 'query'>,
   { submission, data, schemaUrl, flow, modifiers, targets, problems }: NewSession,
-  { retentionDays, principal, address = null, requestId = null }: SubmitContext,
+  { retentionDays, principal, address = null, requestId = null, extension }: SubmitContext,
 ): Promise<SubmitResult | null> {
   const isValid = problems.length === 0
   const settles = modifiers.length > 0
@@ -180,9 +185,10 @@ async function insertSession(
     name: settles ? 'insert-settling-session' : 'insert-session',
     text: `
       with session as (
-        insert into sessions (id, team_id, flow_id, kind, status, payment_id, config, data, schema_url, problems, content_hash, author_kind, author_id, expires_at)
+        insert into sessions (id, team_id, flow_id, kind, status, payment_id, config, data, schema_url, problems, content_hash, author_kind, author_id, expires_at, connector_data)
         select coalesce($1::uuid, uuid_v7()), $2, $3, $4::session_kind, $5::session_status, $6, $7::jsonb, $8::jsonb, $9, $10::jsonb, $11, $12, $13,
-               now() + make_interval(secs => 86400 * coalesce(t.retention_days, $14))
+               now() + make_interval(secs => 86400 * coalesce(t.retention_days, $14)),
+               case when $23::jsonb is not null then merge_extension_data(null, $23::jsonb) end
           from teams t where t.id = $2
         on conflict (id) do nothing
         returning id, status, revision, submitted_at, expires_at, problems
@@ -254,6 +260,7 @@ async function insertSession(
       principal.role,
       address,
       requestId,
+      extension === undefined ? null : JSON.stringify(extension),
       ...(settles ? [modifiers] : []),
     ],
   })
@@ -264,7 +271,7 @@ async function insertSession(
 const settlingSession = `
       settling as (
         insert into session_settlings (session_id, event_type, connection_ids)
-        select session.id, $16, $23::uuid[] from session
+        select session.id, $16, $24::uuid[] from session
       ),`
 
 /** The result of the first submission, when this one says the same. */

@@ -16,6 +16,8 @@ import { linkToTrip } from './trips.ts'
 
 export interface UpdateContext extends SchemaParts {
   readonly principal: Principal
+  /** Argument of `merge_extension_data`: written with the new revision, if there is one. */
+  readonly extension?: unknown
 }
 
 export interface UpdateResult {
@@ -114,7 +116,8 @@ async function tryUpdate(change: SessionChange, context: UpdateContext): Promise
     )
   }
   return inTransaction(database.pool, async (client) => {
-    const values = { id, from: present.revision, content, data, hash, schemaUrl, problems }
+    const { extension } = context
+    const values = { id, from: present.revision, content, data, hash, schemaUrl, problems, extension }
     const revision = await writeRevision(client, values, principal)
     if (revision === undefined) return undefined
     await linkToTrip(client, id, content)
@@ -169,12 +172,13 @@ interface NewRevision {
   readonly hash: Buffer
   readonly schemaUrl: string | null
   readonly problems: readonly Problem[]
+  readonly extension: unknown
 }
 
 /** The new revision's number; undefined when the present one is not `from` any more. */
 async function writeRevision(
   client: pg.ClientBase,
-  { id, from, content, data, hash, schemaUrl, problems }: NewRevision,
+  { id, from, content, data, hash, schemaUrl, problems, extension }: NewRevision,
   principal: Principal,
 ): Promise<number | undefined> {
   const { rows } = await client.query<{ revision: number }>(
@@ -188,7 +192,9 @@ async function writeRevision(
      )
      update sessions s
         set revision = s.revision + 1, data = $3::jsonb, payment_id = $4, config = $5::jsonb, schema_url = $6,
-            content_hash = $7, problems = $8::jsonb, author_kind = $9, author_id = $10, revised_at = now()
+            content_hash = $7, problems = $8::jsonb, author_kind = $9, author_id = $10, revised_at = now(),
+            connector_data = case when $11::jsonb is null then s.connector_data
+                                  else merge_extension_data(s.connector_data, $11::jsonb) end
        from old where s.id = old.id
      returning s.revision`,
     [
@@ -202,6 +208,7 @@ async function writeRevision(
       problems.length > 0 ? JSON.stringify(problems) : null,
       principal.kind,
       principal.id,
+      extension === undefined ? null : JSON.stringify(extension),
     ],
   )
   return rows[0]?.revision

@@ -21,13 +21,13 @@ export function createIntake({
   const checker = createSchemaChecker()
   const parts = { database, checker, retentionDays }
   return {
-    async submit(submission, principal) {
-      const result = await submitSession(submission, { ...parts, principal })
+    async submit(submission, principal, extension) {
+      const result = await submitSession(submission, { ...parts, principal, extension })
       if (result.status === 'settling') settling?.()
       return result
     },
-    async update(change, principal) {
-      const result = await updateSession(change, { ...parts, principal })
+    async update(change, principal, extension) {
+      const result = await updateSession(change, { ...parts, principal, extension })
       if (result.settling) settling?.()
       return result
     },

@@ -353,6 +353,12 @@ describe('a conversion', () => {
       data: { referenceNumber: 'R-19', extensionData: { 'com.example.other': { kept: true } } },
       connector_data: { 'org.example.producer': { seen: 1 } },
     })
+    // In the transaction that announced it, so that nobody hears of a session without it.
+    const { rows } = await ground.world.database.pool.query(
+      'select s.xmin = e.xmin as together from sessions s join session_events e on e.session_id = s.id where s.id = $1',
+      [good?.session_id],
+    )
+    expect(rows).toEqual([{ together: true }])
     expect(zoned).toMatchObject({ status: 'failed', message: expect.stringContaining('must carry no time zone') })
   })
 
