@@ -24,8 +24,11 @@ export function Actor({ of: { kind, id } }: { readonly of: Author }) {
   const { t } = useText()
   const { users, api_credentials, connections } = useContext(NamesContext) ?? nobody
   const named = (rows: readonly Named[]) => rows.find((row) => row.id === id)?.name
-  if (kind === 'person') return <>{named(users) ?? t('actor.person')}</>
-  if (kind === 'credential') return <>{t('actor.credential', { name: named(api_credentials) ?? t('actor.ended') })}</>
+  if (kind === 'person') return named(users) ?? t('actor.person')
+  if (kind === 'credential') {
+    const name = named(api_credentials)
+    return name ? t('actor.credential', { name }) : t('actor.aCredential')
+  }
   if (kind === 'connection') {
     const name = named(connections)
     return name ? (
@@ -33,8 +36,8 @@ export function Actor({ of: { kind, id } }: { readonly of: Author }) {
         {name}
       </Anchor>
     ) : (
-      <>{t('actor.connection')}</>
+      t('actor.connection')
     )
   }
-  return <>{t(kind === 'system' ? 'actor.system' : 'actor.unknown')}</>
+  return t(kind === 'system' ? 'actor.system' : 'actor.unknown')
 }

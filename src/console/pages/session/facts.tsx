@@ -25,11 +25,9 @@ export function Facts({ session }: { readonly session: SessionFacts }) {
             <Anchor component={Link} to={`/flows/${flow.id}`} size="sm">
               {flow.name}
             </Anchor>
-          )}{' '}
-          <Text span size="sm" c="dimmed">
-            {tList(`kind.${kind}`)}
-          </Text>
+          )}
         </Fact>
+        <Fact label={tList('kind')}>{tList(`kind.${kind}`)}</Fact>
         {payment_id && (
           <Fact label={t('payment')}>
             <CopyText value={payment_id} what={t('payment')} />

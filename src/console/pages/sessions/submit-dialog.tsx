@@ -105,6 +105,7 @@ export function SubmitDialog({ flow: given, children, onClose }: SubmitDialogPro
         minRows={2}
         maxRows={8}
         formatOnBlur
+        validationError={t('submit.noJson')}
         spellCheck={false}
         {...form.getInputProps('config')}
       />
@@ -115,6 +116,7 @@ export function SubmitDialog({ flow: given, children, onClose }: SubmitDialogPro
         minRows={2}
         maxRows={12}
         formatOnBlur
+        validationError={t('submit.noJson')}
         spellCheck={false}
         {...form.getInputProps('data')}
       />
