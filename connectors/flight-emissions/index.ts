@@ -15,14 +15,15 @@ interface Kept {
 
 const modify: Modifier<{ session: Row; settings: { replace?: boolean } }> = (
   session,
-  { settings, extensionData, log },
+  { settings, extensionData, event, log },
 ) => {
   const before = ((extensionData[implementation] as Kept | undefined)?.figures ?? {}) as Record<string, number>
   const figures: Record<string, number> = {}
   const ui: Json[] = []
   const unknown = new Set<string>()
   let changed = 0
-  for (const segment of flightsOf(session)) {
+  const flights = flightsOf(session)
+  for (const segment of flights) {
     const [from, to] = [codeOf(segment.departingFromLocation), codeOf(segment.arrivingAtLocation)]
     const [start, end] = [from && airport(from), to && airport(to)]
     if (!start || !end) {
@@ -47,6 +48,11 @@ const modify: Modifier<{ session: Row; settings: { replace?: boolean } }> = (
       const value = Math.round(kilograms)
       ui.push({ contextType: 'SEGMENT', contextUuid: segment.uuid, labelKey: 'co2', valueType: 'INT', value })
     }
+  }
+  if (Object.keys(figures).length > 0) {
+    const total = flights.reduce((sum, { co2KiloPerPax: each }) => sum + (typeof each === 'number' ? each : 0), 0)
+    const value = Math.round(total)
+    ui.unshift({ contextType: 'BOOKING', contextUuid: event.id, labelKey: 'co2.total', valueType: 'INT', value })
   }
   if (unknown.size > 0) log.info(`No coordinates are known of ${[...unknown].slice(0, 10).join(', ')}.`)
   if (Object.keys(figures).length > 0 || Object.keys(before).length > 0) {

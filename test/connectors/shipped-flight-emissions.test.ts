@@ -112,7 +112,7 @@ describe('in a worker', () => {
   const figures = (data: any): unknown[] =>
     data.travelservices[0].segmentedLegs[0].segments.map((each: { co2KiloPerPax?: number }) => each.co2KiloPerPax)
 
-  test('flights get their figures before anybody hears of the booking, and annotations where they have ids', async () => {
+  test('flights get their figures before anybody hears of the booking, with annotations of the sum and where they have ids', async () => {
     const first = segment('ZRH', 'JFK')
     const id = await submit(booking(first, segment('JFK', 'XQZ'), segment('JFK', 'BOS', { co2KiloPerPax: 1 })))
     const session = await settled(id)
@@ -123,7 +123,10 @@ describe('in a worker', () => {
     ])
     expect(session.connector_data).toMatchObject({
       'sluice.flight-emissions': {
-        ui: [{ contextType: 'SEGMENT', contextUuid: first.uuid, labelKey: 'co2', valueType: 'INT', value: 444 }],
+        ui: [
+          { contextType: 'BOOKING', contextUuid: id, labelKey: 'co2.total', valueType: 'INT', value: 445 },
+          { contextType: 'SEGMENT', contextUuid: first.uuid, labelKey: 'co2', valueType: 'INT', value: 444 },
+        ],
       },
     })
     const [run] = await ground.database.prisma.connectorRun.findMany({ where: { session_id: id } })
