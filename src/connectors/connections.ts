@@ -72,6 +72,7 @@ export interface ConnectInput {
  */
 export async function connect(parts: ConnectionParts, input: ConnectInput): Promise<{ readonly id: string }> {
   const { database, sealer } = parts
+  const connector = await findConnector(database, input.connector)
   const row = {
     name: input.name.trim(),
     config: input.config ?? {},
@@ -79,14 +80,13 @@ export async function connect(parts: ConnectionParts, input: ConnectInput): Prom
     events: [...(input.events ?? defaultEvents)],
     ordered: input.ordered ?? false,
     rate_per_second: input.rate_per_second ?? null,
-    concurrency: input.concurrency ?? 1,
+    concurrency: input.concurrency ?? usualConcurrency(connector.manifest),
     timeout_ms: input.timeout_ms ?? 60_000,
     schedule: input.schedule ?? null,
     time_zone: input.time_zone ?? 'UTC',
     run_order: input.run_order ?? 0,
   }
   checkConnectionRow(row)
-  const connector = await findConnector(database, input.connector)
   const integration = await database.prisma.integration.findUnique({
     where: { id: requireUuid(input.integration_id, 'integration') },
     select: { team_id: true },
@@ -306,6 +306,11 @@ async function findTarget(database: Database, { connector }: FoundConnection, id
     )
   }
   return target
+}
+
+/** Somebody waits for a modifier, and what it makes of one session does not depend on another, unless it keeps state. */
+function usualConcurrency({ kinds, settings }: Manifest): number {
+  return kinds.every((kind) => kind === 'modifier') && !settings.some(({ type }) => type === 'INTERNAL') ? 8 : 1
 }
 
 async function findConnector(database: Database, which: string): Promise<Connector> {

@@ -16,6 +16,7 @@ import {
   partedBooking,
   withChange,
 } from './extension-data.ts'
+import { createGate, type Gate } from './gate.ts'
 import type { Manifest } from './manifest.ts'
 import { type ModificationResult, modificationOf } from './modification.ts'
 import { type RunCall, type RunLine, recordRun } from './record.ts'
@@ -114,11 +115,20 @@ export function createModifierRuns(parts: ModifierParts): ModifierRuns {
     return found
   }
 
+  const gateOf = (id: string): Gate => {
+    const known = gates.get(id)
+    if (known) return known
+    if (gates.size >= keptCallees) for (const [each, gate] of gates) if (gate.isEmpty) gates.delete(each)
+    const made = createGate()
+    gates.set(id, made)
+    return made
+  }
+
   return {
     async modify(question, signal) {
       const { modifier } = question
-      const begun = performance.now()
-      const startedAt = new Date()
+      let begun = performance.now()
+      let startedAt = new Date()
       const deadline = begun + modifier.timeout_ms
       const log: RunLine[] = []
       const calls: RunCall[] = []
@@ -138,11 +148,12 @@ export function createModifierRuns(parts: ModifierParts): ModifierRuns {
       try {
         const callee = await calleeOf(modifier)
         if (!callee) return { again: false, run: undefined }
-        const gate = gates.get(modifier.id) ?? new Gate(() => gates.delete(modifier.id))
-        gates.set(modifier.id, gate)
-        const leave = await gate.enter(callee.keepsState ? 1 : modifier.concurrency, deadline, signal)
+        const leave = await gateOf(modifier.id).enter(callee.keepsState ? 1 : modifier.concurrency, deadline, signal)
         if (!leave)
           return failed('The run did not get its turn in time: earlier runs of this connection took too long.')
+        // What it waited for its turn is not of the run.
+        begun = performance.now()
+        startedAt = new Date()
         try {
           const call = { question, callee, deadline, signal, log, calls, runOf }
           return callee.keepsState ? await callInTurn(parts, call) : await callOnce(parts, call)
@@ -333,45 +344,4 @@ function callId({ modifier, session_id, revision }: ModifyQuestion): string {
   const hex = createHash('sha256').update(`${modifier.id} ${session_id} ${revision}`).digest('hex')
   // RFC 9562, version 8: made of something of our own.
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`
-}
-
-/** At most so many at once; the others wait in line. */
-class Gate {
-  readonly #waiting: (() => void)[] = []
-  readonly #empty: () => void
-  #inside = 0
-
-  constructor(empty: () => void) {
-    this.#empty = empty
-  }
-
-  /** @returns what lets the next in; undefined when it did not come in before `deadline` (`performance.now()`) or abort. */
-  async enter(most: number, deadline: number, signal: AbortSignal): Promise<(() => void) | undefined> {
-    if (this.#inside < most) this.#inside++
-    else if (!(await this.#turn(deadline, signal))) return undefined
-    return () => {
-      // Who waits takes over the place of who leaves.
-      const next = this.#waiting.shift()
-      if (next) return next()
-      this.#inside--
-      if (this.#inside === 0) this.#empty()
-    }
-  }
-
-  #turn(deadline: number, signal: AbortSignal): Promise<boolean> {
-    const { promise, resolve } = Promise.withResolvers<boolean>()
-    const wake = () => resolve(true)
-    const giveUp = () => {
-      const place = this.#waiting.indexOf(wake)
-      if (place >= 0) this.#waiting.splice(place, 1)
-      resolve(false)
-    }
-    const timer = setTimeout(giveUp, Math.max(0, deadline - performance.now()))
-    signal.addEventListener('abort', giveUp)
-    this.#waiting.push(wake)
-    return promise.finally(() => {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', giveUp)
-    })
-  }
 }

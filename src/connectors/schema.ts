@@ -216,7 +216,9 @@ function addConnecting(builder: Builder, actions: ConnectorActions): void {
       run_order: t.int({ description: 'Modifiers of a session run in this order; 0 if not given.' }),
       ordered: t.boolean({ description: 'Strictly one after the other, in the order of events.' }),
       rate_per_second: t.float({ description: 'Runs a second at most; unlimited if not given.' }),
-      concurrency: t.int({ description: 'Runs at once, 1 to 64; 1 if not given.' }),
+      concurrency: t.int({
+        description: 'Runs at once, 1 to 64. If not given 1, and 8 for a modifier without INTERNAL settings.',
+      }),
       timeout_ms: t.int({ description: 'Milliseconds for a whole run, 1000 to 300000; 60000 if not given.' }),
       locale: t.string({ description: localeHelp }),
     }),

@@ -208,6 +208,7 @@ class SettlingEngine implements Settling {
     const { pool, modifiers, maxRounds, committed } = this.#options
     const { session, grants, targets } = settling
     const content = JSON.parse(settling.data) as unknown
+    const fingerprint = remembered(canonicalJson)
     const runs: ModifierRun[] = []
     let extension: unknown = null
     let schemaUrl = session.schema_url
@@ -240,7 +241,7 @@ class SettlingEngine implements Settling {
       if (answer.again) failed.add(modifier.id)
       let wanted = answer.data
       if (wanted !== undefined) {
-        const judged = await this.#judge(settling, wanted, data)
+        const judged = await this.#judge(settling, wanted, (each) => fingerprint(each) === fingerprint(data))
         if (judged.fault !== undefined) {
           const place = answer.run ? runs.lastIndexOf(answer.run) : -1
           const run = answer.run ?? runOf(modifier, question.revision, null)
@@ -260,7 +261,7 @@ class SettlingEngine implements Settling {
       content,
       modifiers: overtaken || fatal ? [] : settling.modifiers,
       upToDate: upToDateAtFirst(settling),
-      fingerprint: canonicalJson,
+      fingerprint,
       modify: ask,
       maxRounds,
     })
@@ -335,7 +336,7 @@ class SettlingEngine implements Settling {
   async #judge(
     { session, required, schemas }: ClaimedSettling,
     wanted: unknown,
-    present: unknown,
+    isPresent: (content: object) => boolean,
   ): Promise<{ readonly changed: boolean; readonly schemaUrl: string | null; readonly fault?: string }> {
     const { pool, checker } = this.#options
     const { team_id, schema_url: stated } = session
@@ -345,7 +346,7 @@ class SettlingEngine implements Settling {
     }
     const problem = jsonProblem(wanted)
     if (problem !== null) return refused(`The change was not taken: its data ${problem}.`)
-    if (canonicalJson(wanted) === canonicalJson(present)) return { changed: false, schemaUrl: stated }
+    if (isPresent(wanted)) return { changed: false, schemaUrl: stated }
     const data = JSON.stringify(wanted)
     const { schema_url, problems } = await judgeData(
       { team_id, required, stated, facts: schemas, data },
@@ -368,6 +369,17 @@ class SettlingEngine implements Settling {
       // The lease ends by itself.
       () => undefined,
     )
+  }
+}
+
+/** Each object's is made once: of a chain's contents several are asked for three times. */
+function remembered(print: (content: unknown) => string): (content: unknown) => string {
+  const known = new WeakMap<object, string>()
+  return (content) => {
+    const key = content as object
+    const printed = known.get(key) ?? print(content)
+    known.set(key, printed)
+    return printed
   }
 }
 
