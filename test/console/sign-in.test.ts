@@ -38,6 +38,7 @@ describeInBrowser('Signing in', () => {
     const email = page.getByLabel('Email')
     await page.getByText('Give your email address').waitFor()
     expect(await email.getAttribute('aria-invalid')).toBe('true')
+    expect(await page.evaluate('document.activeElement?.name')).toBe('email')
   })
 
   it('survives a reload, and ends with signing out, in every tab', async () => {

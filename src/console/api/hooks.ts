@@ -92,6 +92,8 @@ export function useRead<Data, Variables extends object>(
 export interface FormLike {
   getValues(): object
   setFieldError(field: string, message: string): void
+  /** The field's element, which then takes the focus. */
+  getInputNode?(field: string): HTMLElement | null
 }
 
 export interface ActionOptions<Data> {
@@ -144,8 +146,10 @@ export function useAction<Data, Variables extends object>(
     }
     const found = faultOf(error ?? new Error('The gateway gave no answer.'))
     const field = form && fieldOf(found, Object.keys(form.getValues()), fields)
-    if (field) form.setFieldError(field, found.message)
-    else if (notify) void tell('failed', found.message)
+    if (field) {
+      form.setFieldError(field, found.message)
+      form.getInputNode?.(field)?.focus()
+    } else if (notify) void tell('failed', found.message)
     else setFault(found)
     return null
   }

@@ -1,4 +1,5 @@
 import { Box, Center, Group, Paper, Text } from '@mantine/core'
+import { useDocumentTitle } from '@mantine/hooks'
 import { Outlet } from 'react-router'
 import { LanguageMenu } from './language-menu.tsx'
 import { Logo } from './logo.tsx'
@@ -26,6 +27,7 @@ export function Entrance() {
 
 /** Name and sign, where no link is wanted. */
 export function EntranceTitle({ children }: { readonly children: string }) {
+  useDocumentTitle(`${children} · Sluice`)
   return (
     <Text
       component="h1"

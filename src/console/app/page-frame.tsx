@@ -1,5 +1,4 @@
-import { useDocumentTitle } from '@mantine/hooks'
-import { type ReactNode, useEffect } from 'react'
+import { type ReactNode, useEffect, useLayoutEffect, useRef } from 'react'
 import { useLocation } from 'react-router'
 import { useCan, useTeamChoice } from './context.tsx'
 import { Forbidden, NoTeam } from './messages.tsx'
@@ -8,10 +7,27 @@ import { useAppText } from './text.ts'
 
 /** Around each page: its title until it sets its own, the focus on its heading, and whether it is for this person. */
 export function PageFrame({ page, children }: { readonly page: Page; readonly children: ReactNode }) {
-  const { t } = useAppText()
-  useDocumentTitle(`${t(page.title)} · Sluice`)
   useFocusOnArrival()
-  return page.frame === 'team' ? <TeamFrame page={page}>{children}</TeamFrame> : children
+  return (
+    <>
+      <FirstTitle page={page} />
+      {page.frame === 'team' ? <TeamFrame page={page}>{children}</TeamFrame> : children}
+    </>
+  )
+}
+
+/**
+ * Before the page, and once: what the page says of itself comes after it and stays, in whatever language, since headings
+ * (`PageHeader`, `EntranceTitle`, `Message`) follow the language themselves.
+ */
+function FirstTitle({ page }: { readonly page: Page }) {
+  const { t } = useAppText()
+  const text = useRef(t)
+  text.current = t
+  useLayoutEffect(() => {
+    document.title = `${text.current(page.title)} · Sluice`
+  }, [page])
+  return null
 }
 
 function TeamFrame({ page, children }: { readonly page: Page; readonly children: ReactNode }) {

@@ -23,7 +23,15 @@ export function FormModal({ title, action, running, fault, onSubmit, onClose, si
   const { t } = useKitText()
   return (
     <Modal opened onClose={onClose} title={title} size={size} closeButtonProps={{ 'aria-label': t('close') }}>
-      <form noValidate onSubmit={onSubmit}>
+      <form
+        noValidate
+        onSubmit={(event) => {
+          const form = event.currentTarget
+          onSubmit(event)
+          // Fields that are refused at once: the first of them takes the focus, as soon as it says so.
+          requestAnimationFrame(() => form.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus())
+        }}
+      >
         <Stack>
           {children}
           <ErrorAlert fault={fault} />

@@ -27,6 +27,9 @@ export function Component() {
     const password = String(given.get('password'))
     const wrong = { email: !email.includes('@'), password: password === '' }
     setMissing(wrong)
+    // Whoever hears the page is led to what is missing.
+    const first = wrong.email ? 'email' : wrong.password ? 'password' : null
+    if (first) (event.currentTarget.elements.namedItem(first) as HTMLInputElement).focus()
     if (!wrong.email && !wrong.password) void run(() => signIn.withPassword(email, password))
   }
   if (state.status === 'starting') return <Loading />

@@ -1,0 +1,121 @@
+/** The shell's menus: loaded when the first of them is wanted. */
+import { type MantineColorScheme, Menu, Text, Tooltip, useMantineColorScheme } from '@mantine/core'
+import { IconLogout, IconUserCog } from '@tabler/icons-react'
+import { type ReactElement, useState } from 'react'
+import { Link } from 'react-router'
+import { type Language, languages, setLanguage } from '../i18n/texts.ts'
+import { usePerson, useSignIn, useTeamChoice } from './context.tsx'
+import { useAppText } from './text.ts'
+import { schemes } from './theme-menu.tsx'
+
+interface MenuProps {
+  /** The button that opens it. */
+  readonly target: ReactElement<Record<string, unknown>>
+}
+
+/** From so many teams on, one finds a team by its name. */
+const manyTeams = 8
+
+export function LanguageChoices({ target }: MenuProps) {
+  const { t, language } = useAppText()
+  return (
+    <Menu position="bottom-end" width={160}>
+      <Menu.Target>
+        <Tooltip label={t('language')}>{target}</Tooltip>
+      </Menu.Target>
+      <Menu.Dropdown>
+        <Menu.RadioGroup value={language} onChange={(value) => void setLanguage(value as Language)}>
+          {Object.entries(languages).map(([code, name]) => (
+            <Menu.RadioItem key={code} value={code} lang={code}>
+              {name}
+            </Menu.RadioItem>
+          ))}
+        </Menu.RadioGroup>
+      </Menu.Dropdown>
+    </Menu>
+  )
+}
+
+export function ThemeChoices({ target }: MenuProps) {
+  const { t } = useAppText()
+  const { colorScheme, setColorScheme } = useMantineColorScheme()
+  return (
+    <Menu position="bottom-end" width={180}>
+      <Menu.Target>
+        <Tooltip label={t('theme')}>{target}</Tooltip>
+      </Menu.Target>
+      <Menu.Dropdown>
+        <Menu.RadioGroup value={colorScheme} onChange={(value) => setColorScheme(value as MantineColorScheme)}>
+          {schemes.map(([scheme]) => (
+            <Menu.RadioItem key={scheme} value={scheme}>
+              {t(`theme.${scheme}`)}
+            </Menu.RadioItem>
+          ))}
+        </Menu.RadioGroup>
+      </Menu.Dropdown>
+    </Menu>
+  )
+}
+
+export function AccountChoices({ target }: MenuProps) {
+  const { t } = useAppText()
+  const { name, email } = usePerson()
+  const signIn = useSignIn()
+  return (
+    <Menu position="bottom-end" width={240}>
+      <Menu.Target>
+        <Tooltip label={t('account.menu', { name: name || email })}>{target}</Tooltip>
+      </Menu.Target>
+      <Menu.Dropdown>
+        <Menu.Label>
+          <Text component="span" size="sm" fw={600} c="var(--mantine-color-text)" display="block" truncate>
+            {name}
+          </Text>
+          <Text component="span" size="xs" display="block" truncate>
+            {email}
+          </Text>
+        </Menu.Label>
+        <Menu.Divider />
+        <Menu.Item component={Link} to="/account" leftSection={<IconUserCog size={16} aria-hidden />}>
+          {t('account.settings')}
+        </Menu.Item>
+        <Menu.Item leftSection={<IconLogout size={16} aria-hidden />} onClick={() => void signIn.out()}>
+          {t('account.signOut')}
+        </Menu.Item>
+      </Menu.Dropdown>
+    </Menu>
+  )
+}
+
+export function TeamChoices({ target }: MenuProps) {
+  const { t } = useAppText()
+  const { teams } = usePerson()
+  const { team, chooseTeam } = useTeamChoice()
+  const [sought, setSought] = useState('')
+  const found = teams.filter(({ name }) => name.toLowerCase().includes(sought.trim().toLowerCase()))
+  return (
+    <Menu position="bottom-start" width={280}>
+      <Menu.Target>{target}</Menu.Target>
+      <Menu.Dropdown>
+        {teams.length >= manyTeams && (
+          <Menu.Search
+            aria-label={t('team.search')}
+            placeholder={t('team.search')}
+            value={sought}
+            onChange={(event) => setSought(event.currentTarget.value)}
+          />
+        )}
+        <div style={{ maxHeight: '60dvh', overflowY: 'auto' }}>
+          <Menu.RadioGroup value={team?.id ?? null} onChange={chooseTeam}>
+            {found.map(({ id, name }) => (
+              <Menu.RadioItem key={id} value={id} closeMenuOnClick>
+                {name}
+              </Menu.RadioItem>
+            ))}
+          </Menu.RadioGroup>
+        </div>
+        {found.length === 0 && <Menu.Label>{t('team.notFound')}</Menu.Label>}
+      </Menu.Dropdown>
+    </Menu>
+  )
+}
