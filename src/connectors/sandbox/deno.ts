@@ -1,6 +1,6 @@
 /** Where Deno is, and how it is started so that it may do nothing. */
 import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { availableParallelism, tmpdir } from 'node:os'
 import path from 'node:path'
@@ -32,12 +32,22 @@ export async function prepareSandbox(deno: string): Promise<SandboxFiles> {
   const setpriv = process.platform === 'linux' ? ['/usr/bin/setpriv', '/bin/setpriv'].find(existsSync) : undefined
   // Ends an endless loop too when the worker is killed and can no longer do so.
   const dieWithParent = setpriv ? [setpriv, '--pdeathsig', 'KILL', '--no-new-privs'] : []
+  // Moved into place whole: of a file that is still being written Deno runs what is there, and an empty program ends
+  // with code 0 and without a word.
+  const write = async () => {
+    await mkdir(folder, { recursive: true, mode: 0o700 })
+    await mkdir(cwd, { recursive: true })
+    await writeFile(`${program}.new`, source)
+    await rename(`${program}.new`, program)
+  }
+  let writing: Promise<void> | undefined
   return {
     async command(memoryMb) {
       if (!existsSync(program) || !existsSync(cwd)) {
-        await mkdir(folder, { recursive: true, mode: 0o700 })
-        await mkdir(cwd, { recursive: true })
-        await writeFile(program, source)
+        writing ??= write().finally(() => {
+          writing = undefined
+        })
+        await writing
       }
       return {
         file: '/bin/sh',
