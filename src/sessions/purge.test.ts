@@ -134,7 +134,7 @@ async function plantTraces(id: string, marker: string): Promise<void> {
        insert into connectors (implementation, version, name, author, description, manifest, bundle, bundle_sha256)
        values ('c', gen_random_uuid()::text, 'c', 'c', 'c', '{}', '', '') returning id
      ), connection as (
-       insert into connections (integration_id, team_id, connector_id, name) select $2, $3, connector.id, 'c' from connector returning id
+       insert into connections (integration_id, team_id, connector_id, name, last_run_message) select $2, $3, connector.id, 'c', $4 from connector returning id
      )
      insert into connector_runs (connection_id, delivery_id, session_id, status, message, log, calls, started_at, duration_ms)
      select connection.id, $5, $1, 'failed', $4, jsonb_build_array($4::text), jsonb_build_array($4::text), now(), 1 from connection`,

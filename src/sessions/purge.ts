@@ -205,6 +205,13 @@ async function blankTraces(client: Pick<pg.ClientBase, 'query'>, ids: readonly s
         and num_nonnulls(a.request, a.response, a.response_body, a.error_message) > 0`,
     [ids],
   )
+  // What a connection's last run said may be of one of them.
+  await client.query(
+    `update connections c set last_run_message = null
+       from connector_runs r
+      where r.session_id = any($1::uuid[]) and c.id = r.connection_id and c.last_run_message = left(r.message, 500)`,
+    [ids],
+  )
   await client.query(
     `update connector_runs r set message = null, log = '[]', calls = '[]'
       where (r.session_id = any($1::uuid[])
