@@ -16,6 +16,7 @@ import {
   cancelDeliveries,
   type Delivery,
   type DeliveryStatus,
+  exhaustedOf,
   liveDeliveries,
   replayDelivery,
   type Webhook,
@@ -88,12 +89,7 @@ export function Exhausted({ webhook, onOpen }: DeliveriesProps) {
   const { edit } = useCan()
   const [limit, setLimit] = useState(pageSize)
   const [asking, setAsking] = useState<'replay' | 'cancel'>()
-  const where = {
-    webhook_id: { _eq: webhook.id },
-    status: { _eq: 'exhausted' },
-    last_error: { _is_null: false },
-  }
-  const deliveries = useLive(liveDeliveries, { where, limit }, { keep: true })
+  const deliveries = useLive(liveDeliveries, { where: exhaustedOf(webhook.id), limit }, { keep: true })
   const close = () => setAsking(undefined)
   return (
     <Stack gap="sm">
@@ -148,9 +144,7 @@ function CancelAllDialog({ webhook, onClose }: { readonly webhook: Webhook; read
       onConfirm={async () => {
         // One call takes a bounded number.
         for (let more = true; more; ) {
-          const done = await cancel.run({
-            where: { webhook_id: { _eq: webhook.id }, status: { _eq: 'exhausted' } },
-          })
+          const done = await cancel.run({ where: exhaustedOf(webhook.id) })
           if (!done) return
           more = done.cancel_deliveries.more
         }
