@@ -25,14 +25,24 @@ export interface SubmitDialogProps {
 }
 
 /** A session to see where it goes; then its own page, where its deliveries come in. */
-export function SubmitDialog({ flow: given, children, onClose }: SubmitDialogProps) {
-  const { t } = useText()
+export function SubmitDialog({ onClose }: { readonly onClose: () => void }) {
   const team = useTeam()
+  // The page has asked for them already.
+  const flows = useRead(flowsOfTeam, { team: team.id }).data?.flows
+  return flows && <SubmitForm flows={flows} onClose={onClose} />
+}
+
+interface SubmitFormProps {
+  readonly flows: readonly FlowChoice[]
+  readonly onClose: () => void
+}
+
+function SubmitForm({ flows, onClose }: SubmitFormProps) {
+  const { t } = useText()
   const navigate = useNavigate()
-  const read = useRead(flowsOfTeam, { team: team.id }, { paused: given !== undefined }).data?.flows
-  const flows = given ? [given] : read
+  const [only] = flows.length === 1 ? flows : []
   const form = useForm<Values>({
-    initialValues: { flow: given?.id ?? null, kind: 'application', data: '', config: '' },
+    initialValues: { flow: only?.id ?? null, kind: 'application', data: '', config: '' },
     validate: {
       flow: (flow) => (flow ? null : t('submit.flowMissing')),
       data: (text) => (jsonObject(text) === undefined ? t('submit.noJson') : null),
@@ -45,13 +55,7 @@ export function SubmitDialog({ flow: given, children, onClose }: SubmitDialogPro
     success: ({ submit_test_session: { status, deliveries } }) =>
       status === 'invalid' ? t('submit.invalid') : t('submit.done', { count: deliveries }),
   })
-  const only = flows?.length === 1 ? flows[0] : undefined
-  const { setFieldValue } = form
-  useEffect(() => {
-    if (only) setFieldValue('flow', only.id)
-  }, [only, setFieldValue])
-
-  const chosen = flows?.find(({ id }) => id === form.getValues().flow)
+  const chosen = flows.find(({ id }) => id === form.getValues().flow)
   return (
     <FormModal
       title={t('submit')}
@@ -72,7 +76,7 @@ export function SubmitDialog({ flow: given, children, onClose }: SubmitDialogPro
     >
       <Text size="sm">{t('submit.text')}</Text>
       {children}
-      {flows?.length === 0 && (
+      {flows.length === 0 && (
         <Alert color="yellow" title={t('submit.noFlow')}>
           <Anchor component={Link} to="/flows" size="sm">
             {t('submit.toFlows')}
@@ -84,7 +88,7 @@ export function SubmitDialog({ flow: given, children, onClose }: SubmitDialogPro
           label={t('flow')}
           description={t('submit.flowText')}
           placeholder={t('submit.flowChoose')}
-          data={(flows ?? []).map(({ id, name }) => ({ value: id, label: name }))}
+          data={flows.map(({ id, name }) => ({ value: id, label: name }))}
           allowDeselect={false}
           searchable
           required
