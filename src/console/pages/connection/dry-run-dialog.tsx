@@ -152,7 +152,6 @@ function Outcome({ answer, onAgain, onClose }: OutcomeProps) {
         ) : (
           <Accordion variant="contained" multiple>
             {answer.withheld.map(({ kind, method, target, headers, body }, index) => (
-              // biome-ignore lint/suspicious/noArrayIndexKey: the answer does not change.
               <Accordion.Item key={index} value={String(index)}>
                 <Accordion.Control>
                   <Group gap="xs" wrap="nowrap">

@@ -12,7 +12,6 @@ export function LogLines({ lines }: { readonly lines: readonly LogLine[] }) {
     <ScrollArea.Autosize mah={320} type="auto" viewportProps={{ tabIndex: 0, role: 'region', 'aria-label': t('log') }}>
       <Code block style={{ whiteSpace: 'pre-wrap', overflowWrap: 'anywhere' }}>
         {lines.map(({ at, level, message }, index) => (
-          // biome-ignore lint/suspicious/noArrayIndexKey: lines are only ever added behind.
           <Box key={index} fw={loud.has(level) ? 700 : undefined}>
             {at && `${new Date(at).toLocaleTimeString(language)} `}
             {level.toUpperCase().padEnd(5)} {message}
@@ -31,7 +30,6 @@ export function Calls({ calls }: { readonly calls: readonly Call[] }) {
   return (
     <List listStyleType="none" spacing={8} size="sm" aria-label={t('calls')}>
       {calls.map(({ kind, target, status, ms, bytes }, index) => (
-        // biome-ignore lint/suspicious/noArrayIndexKey: calls are only ever added behind.
         <List.Item key={index} styles={{ itemWrapper: { display: 'block' } }}>
           <Stack gap={0}>
             <Code style={{ overflowWrap: 'anywhere', alignSelf: 'flex-start' }}>{target}</Code>

@@ -55,14 +55,13 @@ export function changedSettings(
       return cleared.has(item.key) ? [[item.key, null]] : []
     }
     const before = given.settings[item.key]
-    if (value === before) return []
-    // Whoever empties a field that has a default wants it empty.
     if (value === undefined) {
-      if (item.default !== undefined && (item.type === 'STRING' || item.type === 'LONG_STRING') && before !== '')
-        return [[item.key, '']]
+      if (before === '') return []
+      // Whoever empties a text that has a default wants it empty.
+      if (item.default !== undefined && (item.type === 'STRING' || item.type === 'LONG_STRING')) return [[item.key, '']]
       return before === undefined ? [] : [[item.key, null]]
     }
-    return before === undefined && value === item.default ? [] : [[item.key, value]]
+    return value === (before ?? item.default) ? [] : [[item.key, value]]
   })
   return Object.fromEntries(changes)
 }

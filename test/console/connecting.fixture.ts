@@ -1,0 +1,86 @@
+/** A connector that the console's tests install as an admin does: every type of setting, and a second version that may do more. */
+import { packageTarball } from '../../src/connectors/tarball.fixture.ts'
+
+const code = (version: string) => `
+const text = (source) => new TextDecoder().decode(source)
+
+export async function consume({ event, settings, log }) {
+  log.info('Office ' + settings.office + ' has ' + event.id + '.')
+  if (settings.strict) throw new Error('The office is closed.')
+  return { returnCode: 0, message: 'Handed over by ${version}.' }
+}
+
+export function convertRawSource(source) {
+  const { number, ...data } = JSON.parse(text(source))
+  return { session: { data }, key: String(number), message: 'Taken as ' + number + '.' }
+}
+
+export function extractMetadata(source) {
+  return { mimeType: 'application/json', description: 'Number ' + JSON.parse(text(source)).number }
+}
+
+export function validateSettings({ office }, locale) {
+  if (office === 'nowhere') throw new Error(locale.startsWith('de') ? 'Dieses Amt gibt es nicht.' : 'There is no such office.')
+}
+
+export function getLabelForKey(key, locale) {
+  if (key === 'office') return locale.startsWith('de') ? 'Amt' : 'Office that takes it'
+}
+
+export async function testConnection({ office }) {
+  return 'Office ' + office + ' answers.'
+}
+`
+
+const manifest = {
+  implementation: 'org.example.office',
+  name: 'Office desk',
+  author: 'Example Ltd',
+  description: 'Hands each application to the desk of an office, and takes its decisions.',
+  url: 'https://example.org/office',
+  privacyPolicyUrl: 'https://example.org/privacy',
+  license: 'Apache-2.0',
+  kinds: ['consumer', 'webhook'],
+  inbound: { authentication: 'secret', reply: 'stored' },
+}
+
+const settings = [
+  { key: 'office', label: 'Office', type: 'STRING', mandatory: true, group: 'Desk' },
+  { key: 'address', label: 'Address of the API', type: 'STRING', group: 'Desk', default: 'https://desk.example.org' },
+  {
+    key: 'letter',
+    label: 'Covering letter',
+    type: 'LONG_STRING',
+    group: 'Desk',
+    description: 'Goes with each application.',
+  },
+  { key: 'token', label: 'Token', type: 'PASSWORD', mandatory: true, group: 'Access' },
+  { key: 'since', label: 'Since', type: 'DATE', group: 'Access' },
+  { key: 'limit', label: 'Limit', type: 'INT', default: 100 },
+  {
+    key: 'tone',
+    label: 'Tone',
+    type: 'STRING',
+    options: [
+      { value: 'plain', label: 'Plain' },
+      { value: 'formal', label: 'Formal' },
+    ],
+    default: 'plain',
+  },
+  { key: 'strict', label: 'Strict', type: 'BOOLEAN', default: false },
+  { key: 'count', label: 'Never shown', type: 'INTERNAL' },
+]
+
+/** 1.0.0, or 1.1.0: it calls a further host and wants to know a region. */
+export function officeTarball(version: '1.0.0' | '1.1.0'): Promise<Buffer> {
+  const more = version === '1.1.0'
+  return packageTarball({
+    'connector.json': JSON.stringify({
+      ...manifest,
+      version,
+      permissions: [{ setting: 'address' }, 'files', ...(more ? [{ socket: 'archive.example.org' }] : [])],
+      settings: [...settings, ...(more ? [{ key: 'region', label: 'Region', type: 'STRING', mandatory: true }] : [])],
+    }),
+    'index.js': code(version),
+  })
+}
