@@ -1,6 +1,6 @@
 import { Accordion, Alert, Anchor, Code, JsonInput, SegmentedControl, Select, Stack, Text } from '@mantine/core'
 import { useForm } from '@mantine/form'
-import { type ReactNode, useEffect } from 'react'
+import type { ReactNode } from 'react'
 import { Link, useNavigate } from 'react-router'
 import { useAction, useRead } from '../../api/hooks.ts'
 import { useTeam } from '../../app/context.tsx'
@@ -25,19 +25,27 @@ export interface SubmitDialogProps {
 }
 
 /** A session to see where it goes; then its own page, where its deliveries come in. */
-export function SubmitDialog({ onClose }: { readonly onClose: () => void }) {
+export function SubmitDialog({ flow, children, onClose }: SubmitDialogProps) {
   const team = useTeam()
-  // The page has asked for them already.
-  const flows = useRead(flowsOfTeam, { team: team.id }).data?.flows
-  return flows && <SubmitForm flows={flows} onClose={onClose} />
+  const read = useRead(flowsOfTeam, { team: team.id }, { paused: flow !== undefined }).data?.flows
+  const flows = flow ? [flow] : read
+  return (
+    flows && (
+      <SubmitForm given={flow} flows={flows} onClose={onClose}>
+        {children}
+      </SubmitForm>
+    )
+  )
 }
 
 interface SubmitFormProps {
+  readonly given: FlowChoice | undefined
   readonly flows: readonly FlowChoice[]
+  readonly children: ReactNode
   readonly onClose: () => void
 }
 
-function SubmitForm({ flows, onClose }: SubmitFormProps) {
+function SubmitForm({ given, flows, children, onClose }: SubmitFormProps) {
   const { t } = useText()
   const navigate = useNavigate()
   const [only] = flows.length === 1 ? flows : []
