@@ -122,7 +122,7 @@ function Integration({ row: { integration } }: { readonly row: DestinationRow })
   if (!integration) return <Text size="sm">{t('integration.hidden')}</Text>
   return (
     <Group gap="4px 8px">
-      <Anchor component={Link} to={`/integrations/${integration.id}`} fw={600}>
+      <Anchor component={Link} to={`/integrations/${integration.id}`} fw={600} inherit>
         {integration.name}
       </Anchor>
       {integration.team_id === null && <Badge variant="default">{t('platform')}</Badge>}

@@ -33,7 +33,7 @@ export function Latest({ flow, onTest }: LatestProps) {
         header: t('submitted'),
         main: true,
         cell: ({ id, submitted_at }) => (
-          <Anchor component={Link} to={`/sessions/${id}`}>
+          <Anchor component={Link} to={`/sessions/${id}`} inherit>
             <Time at={submitted_at} />
           </Anchor>
         ),

@@ -16,7 +16,7 @@ export function Submitting({ flow }: { readonly flow: FlowFacts }) {
         <JsonView label={t('submitting.request')} value={requestFor({ team: team.slug, flow: flow.slug })} />
         <Text size="sm">
           {t('submitting.key')}{' '}
-          <Anchor component={Link} to="/credentials" size="sm">
+          <Anchor component={Link} to="/credentials" size="sm" underline="always">
             {t('submitting.credentials')}
           </Anchor>
         </Text>

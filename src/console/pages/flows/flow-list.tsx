@@ -22,7 +22,7 @@ export function FlowList({ rows, onMore }: FlowListProps) {
         main: true,
         cell: ({ id, name, slug }) => (
           <Stack gap={2} align="flex-start">
-            <Anchor component={Link} to={`/flows/${id}`} fw={600}>
+            <Anchor component={Link} to={`/flows/${id}`} fw={600} inherit>
               {name}
             </Anchor>
             <Code fw={400}>{slug}</Code>

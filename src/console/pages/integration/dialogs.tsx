@@ -1,12 +1,15 @@
-import { Button, Select, Text, Textarea, TextInput } from '@mantine/core'
-import { isNotEmpty, useForm } from '@mantine/form'
-import { Link } from 'react-router'
+import { Select, Text, Textarea, TextInput } from '@mantine/core'
+import { isNotEmpty, matches, useForm } from '@mantine/form'
+import { useState } from 'react'
 import { useAction, useRead } from '../../api/hooks.ts'
 import { useTeam } from '../../app/context.tsx'
 import { ConfirmDelete } from '../../kit/confirm-delete.tsx'
 import { FormModal } from '../../kit/form-modal.tsx'
+import { NameAndSlug } from '../../kit/name-and-slug.tsx'
+import { slugPattern } from '../../kit/slug.ts'
 import { useKitText } from '../../kit/text.ts'
 import { addDestination } from '../flow/queries.ts'
+import { createFlow } from '../flows/queries.ts'
 import { flowsToAdd, type IntegrationFacts, updateIntegration } from './queries.ts'
 import { useText } from './text.ts'
 
@@ -68,33 +71,53 @@ export function DisableDialog({ integration, onClose }: IntegrationDialogProps) 
   )
 }
 
-/** Chooses a flow whose sessions go to this integration. */
+/** Chooses a flow whose sessions go to this integration; where there is none, makes the first. */
 export function AddFlowDialog({ integration, onClose }: IntegrationDialogProps) {
   const { t } = useText()
+  const { t: kit } = useKitText()
   const team = useTeam()
   const flows = useRead(flowsToAdd, { team: team.id, integration: integration.id })
-  const form = useForm({ initialValues: { flow_id: '' }, validate: { flow_id: isNotEmpty(t('addFlow.missing')) } })
+  const isNew = flows.data?.flows.length === 0
+  const [made, setMade] = useState<string>()
+  const form = useForm({
+    initialValues: { flow_id: '', name: '', slug: '' },
+    validate: {
+      flow_id: (id) => (isNew || id ? null : t('addFlow.missing')),
+      name: (name) => (isNew && !name.trim() ? kit('name.missing') : null),
+      slug: (slug) => (isNew ? matches(slugPattern, kit('slug.wrong'))(slug) : null),
+    },
+  })
+  const create = useAction(createFlow, { form })
   const add = useAction(addDestination, { form, success: t('addFlow.done') })
-  const none = flows.data?.flows.length === 0
+  const taken = create.fault?.code === 'CONFLICT'
   return (
     <FormModal
       title={t('addFlow.title', { name: integration.name })}
       action={t('addFlow')}
-      running={add.running}
-      fault={add.fault ?? flows.fault}
+      running={create.running || add.running}
+      fault={(taken ? undefined : create.fault) ?? add.fault ?? flows.fault}
       onClose={onClose}
-      onSubmit={form.onSubmit(async ({ flow_id }) => {
-        if (await add.run({ object: { flow_id, integration_id: integration.id, config: {} } })) onClose()
+      onSubmit={form.onSubmit(async ({ flow_id, name, slug }) => {
+        let id: string | undefined = flow_id || made
+        if (!id) {
+          const done = await create.run({ object: { team_id: team.id, name: name.trim(), slug } })
+          id = done?.insert_flows_one?.id
+          if (!id) return
+          // Should the second step fail, trying again must not make another one.
+          setMade(id)
+        }
+        if (await add.run({ object: { flow_id: id, integration_id: integration.id, config: {} } })) onClose()
       })}
     >
-      <Text size="sm">{t('addFlow.text')}</Text>
-      {none ? (
-        <>
-          <Text size="sm">{t('addFlow.none')}</Text>
-          <Button component={Link} to="/flows" variant="default">
-            {t('addFlow.create')}
-          </Button>
-        </>
+      <Text size="sm">{t(isNew ? 'addFlow.new' : 'addFlow.text')}</Text>
+      {isNew ? (
+        <NameAndSlug
+          form={form}
+          nameLabel={t('addFlow.name')}
+          nameHint={t('addFlow.nameHint')}
+          placeholder={t('addFlow.example')}
+          taken={taken}
+        />
       ) : (
         <Select
           label={t('addFlow.flow')}

@@ -27,7 +27,7 @@ export function Grants({ id }: { readonly id: string }) {
         main: true,
         cell: ({ session, created_at }) =>
           session && (
-            <Anchor component={Link} to={`/sessions/${session.id}`}>
+            <Anchor component={Link} to={`/sessions/${session.id}`} inherit>
               <Time at={created_at} />
             </Anchor>
           ),

@@ -1,4 +1,4 @@
-import { Alert, Badge, Button, DataList, Group, Paper, Stack, Text } from '@mantine/core'
+import { Alert, Badge, Button, Paper, SimpleGrid, Stack, Text } from '@mantine/core'
 import { useDisclosure } from '@mantine/hooks'
 import { IconInfoCircle, IconMapOff, IconPencil, IconPlayerPause, IconPlayerPlay } from '@tabler/icons-react'
 import { Link, useParams } from 'react-router'
@@ -166,29 +166,31 @@ function Facts({ integration, parts }: FactsProps) {
     [kit('slug'), <CopyText key="slug" value={slug} what={kit('slug')} />],
     [
       t('opened'),
-      <Text key="opened" size="sm" component="span">
+      <span key="opened">
         {t('opened.count', {
           count: session_grants_aggregate.aggregate.count,
           open: open_grants.aggregate.count,
         })}
-      </Text>,
+      </span>,
     ],
     [t('lastRead'), <Time key="read" at={last_read[0]?.first_retrieved_at} relative />],
-    [t('lastUsed'), <Time key="used" at={used || null} relative />],
+    [t('keyUsed'), <Time key="used" at={used || null} relative />],
     [t('created'), <Time key="created" at={created_at} day />],
   ] as const
   return (
     <Paper withBorder p="md" bg="var(--sluice-surface)">
-      <DataList gap="xs" labelWidth={160}>
+      <SimpleGrid component="dl" cols={{ base: 2, sm: 3, lg: 5 }} spacing="md" verticalSpacing="sm" m={0}>
         {facts.map(([label, value]) => (
-          <DataList.Item key={label}>
-            <DataList.ItemLabel>{label}</DataList.ItemLabel>
-            <DataList.ItemValue style={{ minWidth: 0 }}>
-              <Group gap={4}>{value}</Group>
-            </DataList.ItemValue>
-          </DataList.Item>
+          <div key={label}>
+            <Text component="dt" size="xs" c="dimmed">
+              {label}
+            </Text>
+            <Text component="dd" size="sm" m={0}>
+              {value}
+            </Text>
+          </div>
         ))}
-      </DataList>
+      </SimpleGrid>
     </Paper>
   )
 }

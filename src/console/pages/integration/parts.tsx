@@ -67,7 +67,7 @@ function Flows({ parts, onAddFlow }: { readonly parts: PartsOfIntegration; reado
         main: true,
         cell: ({ flow }) =>
           flow && (
-            <Anchor component={Link} to={`/flows/${flow.id}`} fw={600}>
+            <Anchor component={Link} to={`/flows/${flow.id}`} fw={600} inherit>
               {flow.name}
             </Anchor>
           ),
@@ -118,7 +118,7 @@ function Webhooks({ rows, action }: ListProps<PartsOfIntegration['webhooks'][num
         header: t('name'),
         main: true,
         cell: ({ id, name }) => (
-          <Anchor component={Link} to={`/webhooks/${id}`} fw={600}>
+          <Anchor component={Link} to={`/webhooks/${id}`} fw={600} inherit>
             {name}
           </Anchor>
         ),
@@ -162,7 +162,7 @@ function Connections({ rows, action }: ListProps<PartsOfIntegration['connections
         header: t('name'),
         main: true,
         cell: ({ id, name }) => (
-          <Anchor component={Link} to={`/connections/${id}`} fw={600}>
+          <Anchor component={Link} to={`/connections/${id}`} fw={600} inherit>
             {name}
           </Anchor>
         ),

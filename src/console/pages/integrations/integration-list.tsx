@@ -48,7 +48,7 @@ function Name({ row: { id, name, description, team_id } }: { readonly row: Integ
   return (
     <Stack gap={2}>
       <Group gap="2px 8px">
-        <Anchor component={Link} to={`/integrations/${id}`} fw={600}>
+        <Anchor component={Link} to={`/integrations/${id}`} fw={600} inherit>
           {name}
         </Anchor>
         {team_id === null && <Badge variant="default">{t('platform')}</Badge>}
