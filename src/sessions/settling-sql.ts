@@ -263,6 +263,7 @@ with old as materialized (
        select from jsonb_array_elements($5::jsonb) as change
         where not exists (
           select from connections c
+            join connectors k on k.id = c.connector_id and k.status = 'approved'
             join integrations i on i.id = c.integration_id and i.status = 'active'
             join session_grants g on g.session_id = s.id and g.integration_id = c.integration_id and ${liveGrant}
            where c.id = (change ->> 'author')::uuid and c.enabled))

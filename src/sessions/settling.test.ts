@@ -277,6 +277,17 @@ describe('while a session settles', () => {
     expect(await ground.events(id)).toMatchObject([{ type: 'session.submitted', deliveries: 1 }])
   })
 
+  it('its modifier’s connector may be withdrawn: what it made is not taken', async () => {
+    const { id, connection, go } = await held()
+    await ground.pool.query(
+      `update connectors set status = 'withdrawn' where id = (select connector_id from connections where id = $1)`,
+      [connection],
+    )
+    go()
+    expect(await settled(id)).toMatchObject({ status: 'submitted', data: { a: 1 }, revision: 1 })
+    expect(await ground.events(id)).toMatchObject([{ type: 'session.submitted', deliveries: 1 }])
+  })
+
   it('its grant may be withdrawn: what the modifier made of it is not taken, and nobody hears of it', async () => {
     const { id, go } = await held()
     await ground.pool.query('update session_grants set revoked_at = now() where session_id = $1', [id])
