@@ -15,11 +15,13 @@
 import { listen, productionChannel } from '../database/notifications.ts'
 import { messageOf } from '../errors.ts'
 import { type ClaimedSource, claimSources, giveSourceBack, renewSources } from './conversion-claims.ts'
-import { type ConvertParts, convertSource, retryAfter } from './convert-source.ts'
+import { type ConversionOutcome, type ConvertParts, convertSource, retryAfter } from './convert-source.ts'
 
 export interface ConversionsOptions extends ConvertParts {
   /** Called when a source was converted, or was not. */
   readonly committed: () => void
+  /** Told of each conversion, and how long it took in seconds; for metrics. */
+  readonly observe?: (outcome: ConversionOutcome, took: number) => void
   /** Sources at the same time in this process. @default 16 */
   readonly concurrency?: number
   /** How often it looks unasked, in milliseconds. @default 1000 */
@@ -37,6 +39,7 @@ export interface Conversions {
 
 export function startConversions({
   committed,
+  observe = () => undefined,
   concurrency = 16,
   pollMs = 1000,
   leaseMs = 30_000,
@@ -81,8 +84,10 @@ export function startConversions({
     running.set(lease_token, { done, lost })
   }
   const convert = async (claimed: ClaimedSource, signal: AbortSignal): Promise<void> => {
+    const begun = performance.now()
     try {
-      await convertSource(parts, claimed, signal)
+      const outcome = await convertSource(parts, claimed, signal)
+      observe(outcome, (performance.now() - begun) / 1000)
     } catch (error) {
       log.error({ err: error, raw_source: claimed.source.id }, 'a raw source could not be converted; it is tried again')
       const afterMs = retryAfter(claimed.source.attempt_count)

@@ -31,22 +31,29 @@ const firstRetryMs = 5000
 /** The names that the function has: ours, and the guide's. */
 const converters = ['convertRawSource', 'convertRawSourceToTripData']
 
+/** What came of one: `matched` is a payload that belonged to another row, or waits for an editor. */
+export type ConversionOutcome = SourceOutcome['status'] | 'matched' | 'given back'
+
 /** @throws only for defects of ours, and of the database; then it is tried again later. */
-export async function convertSource(parts: ConvertParts, claimed: ClaimedSource, signal: AbortSignal): Promise<void> {
+export async function convertSource(
+  parts: ConvertParts,
+  claimed: ClaimedSource,
+  signal: AbortSignal,
+): Promise<ConversionOutcome> {
   const { pool } = parts.database
   const { connection, connector, source } = claimed
   if (source.attempt_count > mostAttempts) {
     const message = `Its conversion was begun ${mostAttempts} times and never ended. Look at the worker's log, then convert it again.`
     await settleSource(pool, claimed, { status: 'failed', message })
-    return
+    return 'failed'
   }
   const deadline = performance.now() + connection.timeout_ms
   const keepsState = connector.manifest.settings.some(({ type }) => type === 'INTERNAL')
   const endTurn = keepsState ? await parts.turns.take(connection.id, deadline, signal) : undefined
   try {
-    if (keepsState && !endTurn)
-      await giveSourceBack(pool, claimed, { afterMs: signal.aborted ? 0 : 1000, uncount: true })
-    else await convertInTurn(parts, claimed, signal, deadline)
+    if (!keepsState || endTurn) return await convertInTurn(parts, claimed, signal, deadline)
+    await giveSourceBack(pool, claimed, { afterMs: signal.aborted ? 0 : 1000, uncount: true })
+    return 'given back'
   } finally {
     await endTurn?.()
   }
@@ -62,7 +69,7 @@ async function convertInTurn(
   claimed: ClaimedSource,
   signal: AbortSignal,
   deadline: number,
-): Promise<void> {
+): Promise<ConversionOutcome> {
   const { pool } = parts.database
   const { connection, connector, source } = claimed
   const begun = { at: new Date(), ms: performance.now() }
@@ -70,10 +77,10 @@ async function convertInTurn(
   const began = completeState(connector.manifest, kept)
   const talk = new Talk(parts, claimed, { state: began, signal, deadline })
   const found = await conversionOf(parts, claimed, talk, { signal, deadline }).catch(failureOf)
-  if (found === 'settled') return
+  if (found === 'settled') return 'matched'
   if (found === 'aborted') {
     await giveSourceBack(pool, claimed, { afterMs: 0, uncount: true })
-    return
+    return 'given back'
   }
   const { outcome, taken, extension } = found
   const notes = [...(extension?.fault ? [extension.fault] : []), ...(found.warnings ?? [])]
@@ -98,11 +105,9 @@ async function convertInTurn(
     extensionChange: taken ? extension?.change : undefined,
   })
   const message = outcome.message === null ? null : talk.scrub(outcome.message)
-  await settleSource(
-    pool,
-    claimed,
-    saved ? { ...outcome, message } : { ...outcome, status: 'failed', message: fault ?? null },
-  )
+  const told: SourceOutcome = saved ? { ...outcome, message } : { ...outcome, status: 'failed', message: fault ?? null }
+  await settleSource(pool, claimed, told)
+  return told.status
 }
 
 interface Converted {

@@ -15,7 +15,7 @@ export interface ProductionOptions extends Omit<CallParts, 'sandboxes' | 'bundle
   readonly runners?: readonly ScheduledRunner[]
   readonly sandbox?: SandboxPoolOptions
   readonly runs?: Pick<ScheduledRunsOptions, 'concurrency' | 'pollMs' | 'leaseMs' | 'retryMs'>
-  readonly conversions?: Pick<ConversionsOptions, 'concurrency' | 'pollMs' | 'leaseMs'>
+  readonly conversions?: Pick<ConversionsOptions, 'concurrency' | 'pollMs' | 'leaseMs' | 'observe'>
 }
 
 export interface Production {

@@ -6,6 +6,7 @@ import { readConfig } from '../config.ts'
 import { plantDeliveries, plantTeam, plantWebhook, until } from '../delivery/deliveries.fixture.ts'
 import { createFileStore } from '../files/store.ts'
 import { silentLog } from '../log.ts'
+import { createWorkerMetrics } from './metrics.ts'
 import { startWorkerParts } from './worker.ts'
 
 let ground: TestDatabase
@@ -51,10 +52,25 @@ test('a worker counts what it does, and says what waits', async () => {
     expect(text).toContain('sluice_deliveries_unfinished{status="waiting"} 3')
     expect(text).toContain('sluice_deliveries_claimed_total 3')
     expect(text).toMatch(/sluice_delivery_latency_seconds_count\{kind="webhook"\} 3/)
+    expect(text).toContain('sluice_production_waiting{of="raw_sources"} 0')
+    expect(text).toContain('sluice_production_waiting{of="sessions"} 0')
     expect((await fetch(new URL('/healthz', url))).status).toBe(204)
     expect((await fetch(new URL('/other', url))).status).toBe(404)
     expect((await fetch(url, { method: 'POST' })).status).toBe(405)
   } finally {
     await worker.close()
   }
+})
+
+test('conversions are counted by what came of them, sessions by how long they settled', async () => {
+  const metrics = createWorkerMetrics(ground.database.pool)
+  metrics.converted('converted', 0.02)
+  metrics.converted('failed', 0.01)
+  metrics.settled(0.014, 3)
+  const text = await metrics.registry.metrics()
+  expect(text).toContain('sluice_conversions_total{outcome="converted"} 1')
+  expect(text).toContain('sluice_conversions_total{outcome="failed"} 1')
+  expect(text).toContain('sluice_conversion_seconds_count 2')
+  expect(text).toContain('sluice_settling_seconds_bucket{le="0.025"} 1')
+  expect(text).toContain('sluice_modifier_changes_total 3')
 })

@@ -15,6 +15,10 @@ import type { Log } from '../log.ts'
 export interface WorkerMetrics {
   /** Give it to the engine. */
   readonly observer: EngineObserver
+  /** Of a raw source. */
+  readonly converted: (outcome: string, took: number) => void
+  /** Of a session that its modifiers have seen. */
+  readonly settled: (took: number, changes: number) => void
   readonly registry: Registry
 }
 
@@ -60,6 +64,40 @@ export function createWorkerMetrics(pool: pg.Pool): WorkerMetrics {
     registers,
   })
 
+  const conversions = new Counter({
+    name: 'sluice_conversions_total',
+    help: 'Raw sources that were converted, discarded or failed; matched with another row, or given back.',
+    labelNames: ['outcome'],
+    registers,
+  })
+  const conversion = new Histogram({
+    name: 'sluice_conversion_seconds',
+    help: 'How long conversions took.',
+    buckets: seconds,
+    registers,
+  })
+  const settling = new Histogram({
+    name: 'sluice_settling_seconds',
+    help: 'How long sessions were with their modifiers before they were announced.',
+    buckets: seconds,
+    registers,
+  })
+  const changes = new Counter({ name: 'sluice_modifier_changes_total', help: 'Revisions of modifiers.', registers })
+
+  new Gauge({
+    name: 'sluice_production_waiting',
+    help: 'Of the installation: raw sources that wait to be converted, and sessions that wait for their modifiers.',
+    labelNames: ['of'],
+    registers,
+    async collect() {
+      const { rows } = await pool.query<{ of: string; count: number }>(
+        `select 'raw_sources' as of, count(*)::int as count from raw_sources where status = 'received'
+         union all select 'sessions', count(*)::int from session_settlings`,
+      )
+      for (const { of, count } of rows) this.set({ of }, count)
+    },
+  })
+
   let read = { at: Number.NEGATIVE_INFINITY, state: undefined as ReturnType<typeof readQueueState> | undefined }
   const queueState = () => {
     if (!read.state || performance.now() - read.at > queueStateMs) {
@@ -95,6 +133,14 @@ export function createWorkerMetrics(pool: pg.Pool): WorkerMetrics {
 
   return {
     registry,
+    converted(outcome, took) {
+      conversions.inc({ outcome })
+      conversion.observe(took)
+    },
+    settled(took, made) {
+      settling.observe(took)
+      changes.inc(made)
+    },
     observer: {
       claimed(count, took) {
         claims.observe(took)

@@ -19,7 +19,7 @@ import { type SettlingOptions, startSettling } from '../sessions/settling.ts'
 import { askScheduledModifier } from '../sessions/settling-ask.ts'
 
 export interface WorkerModifiersOptions
-  extends Partial<Pick<SettlingOptions, 'leaseMs' | 'pollMs' | 'retryMs' | 'most'>> {
+  extends Partial<Pick<SettlingOptions, 'leaseMs' | 'pollMs' | 'retryMs' | 'most' | 'observe'>> {
   readonly config: Config
   readonly database: Database
   readonly sealer: Sealer

@@ -100,9 +100,16 @@ export async function startWorkerParts({
   const publicUrl = config.PUBLIC_URL.replace(/\/$/, '')
   const telling = startTelling({ pool: database.pool, mailer, publicUrl, log, ...tellingOptions })
   const tasks = startConnectorTasks({ ...options, egress, mailer })
-  const modifiers = startModifiers({ ...options, egress, mailer, lifecycle, ...settlingOptions })
-  const producing = startProducing({ ...options, egress, mailer, lifecycle }, modifiers, productionOptions)
   const metrics = createWorkerMetrics(database.pool)
+  const modifiers = startModifiers({
+    ...{ ...options, egress, mailer, lifecycle },
+    observe: metrics.settled,
+    ...settlingOptions,
+  })
+  const producing = startProducing({ ...options, egress, mailer, lifecycle }, modifiers, {
+    ...productionOptions,
+    conversions: { observe: metrics.converted, ...productionOptions?.conversions },
+  })
   const { METRICS_HOST: host, METRICS_PORT: port } = config
   const serving = port === undefined ? undefined : await serveMetrics({ registry: metrics.registry, host, port, log })
   if (serving) log.info({ url: serving.url }, 'metrics are served')
