@@ -34,7 +34,7 @@ function Level({ group, isRoot = false, depth, ...props }: PatternGroupProps & {
   return (
     <Box
       role="group"
-      aria-label={t('pattern.group', { join: t(`join.${group.join}`) })}
+      aria-label={t(`join.${group.join}`)}
       p="sm"
       style={{
         border: '1px solid var(--sluice-line)',
@@ -45,18 +45,15 @@ function Level({ group, isRoot = false, depth, ...props }: PatternGroupProps & {
     >
       <Stack gap="xs">
         <Group justify="space-between" wrap="nowrap" gap="xs">
-          <Group gap="xs">
-            <NativeSelect
-              size="xs"
-              aria-label={t('join')}
-              value={group.join}
-              onChange={({ currentTarget: { value } }) =>
-                onChange(group.key, (before) => ({ ...(before as GroupNode), join: value as Join }))
-              }
-              data={joins.map((join) => ({ value: join, label: t(`join.${join}`) }))}
-            />
-            <Text size="sm">{t('join.after')}</Text>
-          </Group>
+          <NativeSelect
+            size="xs"
+            aria-label={t('join')}
+            value={group.join}
+            onChange={({ currentTarget: { value } }) =>
+              onChange(group.key, (before) => ({ ...(before as GroupNode), join: value as Join }))
+            }
+            data={joins.map((join) => ({ value: join, label: t(`join.${join}`) }))}
+          />
           {!isRoot && (
             <RemoveButton label={t('group.remove')} onClick={() => onChange(group.key, () => null)} isGroup />
           )}

@@ -1,10 +1,11 @@
-import { Autocomplete, Box, Flex, NativeSelect, TagsInput, TextInput } from '@mantine/core'
+import { Autocomplete, Box, Flex, NativeSelect, TagsInput, Text, TextInput } from '@mantine/core'
 import { operationalEvents, sessionEvents } from '../form.ts'
 import { useText } from '../text.ts'
 import {
   type ConfigNode,
   configOperators,
   emptyTest,
+  isUnfinished,
   parseValue,
   type TestNode,
   type TextNode,
@@ -50,6 +51,11 @@ export function PatternTest({ test, flows, variables, team, onChange }: PatternT
             }
             onPut={put}
           />
+        )}
+        {isUnfinished(test) && (
+          <Text size="xs" c="dimmed" w="100%">
+            {t('test.unfinished')}
+          </Text>
         )}
       </Flex>
       <RemoveButton label={t('test.remove')} onClick={() => onChange(test.key, () => null)} />
