@@ -583,7 +583,7 @@ describe('as a package', () => {
       expect(locales.de?.settings[key]?.label).toMatch(/^[A-ZÄÖÜ]/)
       if (type !== 'INTERNAL') expect(readme).toContain(`\`${key}\``)
     }
-  })
+  }, 120_000)
 
   test('in the sandbox a mail of five megabytes ends with words, within its memory and time', async () => {
     const { bundle } = await bundleConnector(root)
@@ -610,7 +610,7 @@ describe('as a package', () => {
       failure: 'threw',
       message: expect.stringMatching(/more than/),
     })
-  }, 60_000)
+  }, 180_000)
 })
 
 test('the libraries that lie in the package are the ones that npm has', async () => {
