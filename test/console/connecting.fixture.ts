@@ -4,31 +4,33 @@ import { packageTarball } from '../../src/connectors/tarball.fixture.ts'
 const code = (version: string) => `
 const text = (source) => new TextDecoder().decode(source)
 
-export async function consume({ event, settings, log }) {
-  log.info('Office ' + settings.office + ' has ' + event.id + '.')
-  if (settings.strict) throw new Error('The office is closed.')
-  return { returnCode: 0, message: 'Handed over by ${version}.' }
-}
+export default {
+  async consume({ event, settings, log }) {
+    log.info('Office ' + settings.office + ' has ' + event.id + '.')
+    if (settings.strict) throw new Error('The office is closed.')
+    return { returnCode: 0, message: 'Handed over by ${version}.' }
+  },
 
-export function convertRawSource(source) {
-  const { number, ...data } = JSON.parse(text(source))
-  return { session: { data }, key: String(number), message: 'Taken as ' + number + '.' }
-}
+  convertRawSource(source) {
+    const { number, ...data } = JSON.parse(text(source))
+    return { session: { data }, key: String(number), message: 'Taken as ' + number + '.' }
+  },
 
-export function extractMetadata(source) {
-  return { mimeType: 'application/json', description: 'Number ' + JSON.parse(text(source)).number }
-}
+  extractMetadata(source) {
+    return { mimeType: 'application/json', description: 'Number ' + JSON.parse(text(source)).number }
+  },
 
-export function validateSettings({ office }, locale) {
-  if (office === 'nowhere') throw new Error(locale.startsWith('de') ? 'Dieses Amt gibt es nicht.' : 'There is no such office.')
-}
+  validateSettings({ office }, locale) {
+    if (office === 'nowhere') throw new Error(locale.startsWith('de') ? 'Dieses Amt gibt es nicht.' : 'There is no such office.')
+  },
 
-export function getLabelForKey(key, locale) {
-  if (key === 'office') return locale.startsWith('de') ? 'Amt' : 'Office that takes it'
-}
+  getLabelForKey(key, locale) {
+    if (key === 'office') return locale.startsWith('de') ? 'Amt' : 'Office that takes it'
+  },
 
-export async function testConnection({ office }) {
-  return 'Office ' + office + ' answers.'
+  async testConnection({ office }) {
+    return 'Office ' + office + ' answers.'
+  },
 }
 `
 
