@@ -3,7 +3,7 @@ import type { Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
 import { until } from '../../src/delivery/deliveries.fixture.ts'
 import { aSession, basic } from '../ground/world.ts'
-import { axe, noConsoleErrors, noSideScroll, settled, shots, signIn } from './checks.ts'
+import { axe, noConsoleErrors, noSideScroll, settled, shot, shots, signIn } from './checks.ts'
 import { type ConsoleGround, describeInBrowser, openConsole } from './ground.ts'
 
 describeInBrowser('Flows and integrations', () => {
@@ -48,7 +48,7 @@ describeInBrowser('Flows and integrations', () => {
         .isDisabled(),
     ).toBe(true)
     await dialog().getByText('Is a destination').waitFor()
-    await shots(page, 'flow-add-destination')
+    await shot(page, 'flow-add-destination')
     await axe(page)
     await inDialog('Add a destination').click()
     await dialog().getByText('Choose an integration.').waitFor()
@@ -82,7 +82,7 @@ describeInBrowser('Flows and integrations', () => {
     await dialog().getByLabel('Also close the sessions that it has already').check()
     await inDialog('Remove the destination').click()
     await dialog().getByText('This must be exactly National statistics.').waitFor()
-    await shots(page, 'flow-remove-destination')
+    await shot(page, 'flow-remove-destination')
     await dialog().getByLabel('Type National statistics to confirm').fill('National statistics')
     await inDialog('Remove the destination').click()
     await destinations().getByText('National statistics').waitFor({ state: 'detached' })
@@ -115,7 +115,7 @@ describeInBrowser('Flows and integrations', () => {
     const { status } = await submitted(aSession(world.camden, { payment_id: 'pay-invalid' }))
     expect(status).toBe('invalid')
     await page.getByText('1 session does not follow the schema').waitFor()
-    await shots(page, 'flow-invalid')
+    await shot(page, 'flow-invalid')
     await axe(page)
 
     await button('Store a version').click()
@@ -135,7 +135,7 @@ describeInBrowser('Flows and integrations', () => {
       ([value]) => value === url,
     )
     await dialog().getByRole('textbox', { name: 'Name', exact: true }).fill('certificate')
-    await shots(page, 'flow-store-schema')
+    await shot(page, 'flow-store-schema')
     await inDialog('Store a version').click()
     await page.getByText('certificate, in these versions', { exact: false }).waitFor()
     await button('Validate again').click()
@@ -156,12 +156,12 @@ describeInBrowser('Flows and integrations', () => {
     await inDialog('Create an integration').click()
     await dialog().getByText('There is one of this short name already.', { exact: false }).waitFor()
     await dialog().getByLabel('Short name').fill('archive-2')
-    await shots(page, 'integrations-create')
+    await shot(page, 'integrations-create')
     await inDialog('Create an integration').click()
     await page.getByRole('heading', { level: 1, name: 'Archive' }).waitFor()
     await page.getByText('No flow sends to it').waitFor()
     await settled(page)
-    await shots(page, 'integration-new')
+    await shot(page, 'integration-new')
 
     await button('Add a flow').click()
     await dialog().getByRole('combobox', { name: 'Flow' }).click()
@@ -183,7 +183,7 @@ describeInBrowser('Flows and integrations', () => {
     await inDialog('Disable').click()
     await page.getByText('It gets nothing').waitFor()
     await until(reads, (code) => code !== 'OK')
-    await shots(page, 'integration-disabled')
+    await shot(page, 'integration-disabled')
     await button('Enable').click()
     await page.getByText('It gets nothing').waitFor({ state: 'detached' })
     await until(reads, (code) => code === 'OK')

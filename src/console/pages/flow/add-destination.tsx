@@ -135,7 +135,7 @@ function Choices({ integrations, ...input }: ChoicesProps) {
                 <Radio.Indicator disabled={disabled} />
                 <Stack gap={2} miw={0}>
                   <Group gap="2px 8px">
-                    <Text size="sm" fw={600} style={{ overflowWrap: 'anywhere' }}>
+                    <Text size="sm" fw={600} c={disabled ? 'dimmed' : undefined} style={{ overflowWrap: 'anywhere' }}>
                       {one.name}
                     </Text>
                     {one.is_platform && <Badge variant="default">{t('platform')}</Badge>}

@@ -76,7 +76,12 @@ function Flow({ flow, back }: FlowProps) {
               <Button variant="default" leftSection={<IconPencil size={18} aria-hidden />} onClick={editor.open}>
                 {t('rename')}
               </Button>
-              <Button leftSection={<IconFlask size={18} aria-hidden />} onClick={tester.open}>
+              {/* First things first: without a destination, adding one is the page's main button. */}
+              <Button
+                variant={flow.destinations_aggregate.aggregate.count === 0 ? 'default' : 'filled'}
+                leftSection={<IconFlask size={18} aria-hidden />}
+                onClick={tester.open}
+              >
                 {t('test')}
               </Button>
             </>

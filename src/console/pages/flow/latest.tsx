@@ -65,7 +65,13 @@ export function Latest({ flow, onTest }: LatestProps) {
         id: 'delivered',
         header: t('delivered'),
         cell: ({ delivered, bound }) =>
-          t('delivered.count', { done: delivered.aggregate.count, all: bound.aggregate.count }),
+          bound.aggregate.count > 0 ? (
+            t('delivered.count', { done: delivered.aggregate.count, all: bound.aggregate.count })
+          ) : (
+            <Text size="sm" c="dimmed" component="span">
+              {t('delivered.none')}
+            </Text>
+          ),
       },
     ],
     [t],

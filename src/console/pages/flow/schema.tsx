@@ -109,7 +109,7 @@ function Waiting({ flow }: { readonly flow: FlowFacts }) {
       <Group mt="xs" gap="md">
         {edit && (
           <Button
-            size="compact-md"
+            size="compact-sm"
             variant="default"
             loading={again.running}
             onClick={() => void again.run({ flow: flow.id })}
@@ -117,7 +117,13 @@ function Waiting({ flow }: { readonly flow: FlowFacts }) {
             {t('again')}
           </Button>
         )}
-        <Anchor component={Link} to={`/sessions?flow=${flow.id}&status=invalid`} size="sm">
+        <Anchor
+          component={Link}
+          to={`/sessions?flow=${flow.id}&status=invalid`}
+          size="sm"
+          c="inherit"
+          underline="always"
+        >
           {t('invalid.see')}
         </Anchor>
       </Group>

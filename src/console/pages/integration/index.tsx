@@ -167,10 +167,12 @@ function Facts({ integration, parts }: FactsProps) {
     [
       t('opened'),
       <span key="opened">
-        {t('opened.count', {
-          count: session_grants_aggregate.aggregate.count,
-          open: open_grants.aggregate.count,
-        })}
+        {session_grants_aggregate.aggregate.count > 0
+          ? t('opened.count', {
+              count: session_grants_aggregate.aggregate.count,
+              open: open_grants.aggregate.count,
+            })
+          : t('opened.none')}
       </span>,
     ],
     [t('lastRead'), <Time key="read" at={last_read[0]?.first_retrieved_at} relative />],
