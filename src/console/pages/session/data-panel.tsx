@@ -1,4 +1,4 @@
-import { Alert, Button, Code, Group, Select, Stack, Table, Text } from '@mantine/core'
+import { Alert, Button, Code, Group, Select, SimpleGrid, Stack, Table, Text } from '@mantine/core'
 import { IconEye, IconEyeOff } from '@tabler/icons-react'
 import { useState } from 'react'
 import { ErrorAlert } from '../../kit/error-alert.tsx'
@@ -79,7 +79,7 @@ export function DataPanel({ session }: { readonly session: SessionFacts }) {
           </Alert>
         )}
         {shown && revision > 1 && (
-          <Group gap="sm" grow>
+          <SimpleGrid cols={{ base: 1, xs: 2 }} spacing="sm">
             <Select
               label={t('revision')}
               data={choices}
@@ -96,7 +96,7 @@ export function DataPanel({ session }: { readonly session: SessionFacts }) {
               clearable
               clearButtonProps={{ 'aria-label': t('data.compareClear') }}
             />
-          </Group>
+          </SimpleGrid>
         )}
         {shown &&
           (other ? (
