@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { checkSchedule, nextRun } from './schedule.ts'
+import { checkSchedule, nextRun, retryRun } from './schedule.ts'
 
 const at = (schedule: string, time_zone: string, after: string) =>
   nextRun({ schedule, time_zone }, new Date(after))?.toISOString()
@@ -41,4 +41,16 @@ test.each<[string | null, string, RegExp | null]>([
   const check = () => checkSchedule({ schedule, time_zone })
   if (message) expect(check).toThrow(message)
   else expect(check).not.toThrow()
+})
+
+test('a failed run comes again before its next time, ever later, and then waits for it', () => {
+  const now = new Date('2026-11-22T06:15:00Z')
+  const next = new Date('2026-11-23T06:15:00Z')
+  const minutes = (failures: number, at: Date | null = next) => {
+    const again = retryRun(failures, at, now)
+    return again === null ? null : (again.getTime() - now.getTime()) / 60_000
+  }
+  expect([0, 1, 2, 3, 4, 5].map((failures) => minutes(failures))).toEqual([null, 1, 5, 30, 120, null])
+  expect(minutes(1, new Date('2026-11-22T06:15:30Z'))).toBeNull()
+  expect(minutes(1, null)).toBeNull()
 })

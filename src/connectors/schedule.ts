@@ -68,6 +68,23 @@ export function nextRun({ schedule, time_zone }: Schedule, after: Date): Date | 
   }
 }
 
+/** After so many failures one after the other, in seconds. Whoever keeps failing waits for its next time. */
+const retrySeconds = [60, 300, 1800, 7200]
+
+/**
+ * When a run that failed is made again: before its next time, so that a daily one need not wait for tomorrow because a
+ * server was away for a minute.
+ *
+ * @param failures one after the other, this one included.
+ * @returns null when there is nothing to wait for but `next`.
+ */
+export function retryRun(failures: number, next: Date | null, now: Date): Date | null {
+  const seconds = retrySeconds[failures - 1]
+  if (next === null || seconds === undefined) return null
+  const again = new Date(now.getTime() + seconds * 1000)
+  return again < next ? again : null
+}
+
 /** Paused: it is asked for times and never starts a timer. */
 function cronOf(schedule: string, timezone: string): Cron {
   return new Cron(schedule.trim(), {

@@ -19,7 +19,7 @@ import { messageOf } from '../errors.ts'
 import type { Log } from '../log.ts'
 import type { ConnectorKind } from './manifest.ts'
 import { type ProducingConnection, producing, producingColumns, runnableConnections } from './producing.ts'
-import { nextRun } from './schedule.ts'
+import { nextRun, retryRun } from './schedule.ts'
 
 export interface DueConnection extends ProducingConnection {
   /** Of the lease. */
@@ -211,6 +211,9 @@ async function finishRun(
   { connection, run_token }: DueConnection,
   { succeeded, message, startedAt }: RunSummary & { readonly startedAt: Date },
 ): Promise<void> {
+  const now = new Date()
+  const next = nextRun(connection, now)
+  const retry = succeeded || next === null ? null : retryRun(await failedFetches(pool, connection.id), next, now)
   await pool.query({
     name: 'connections: finish run',
     text: `
@@ -226,9 +229,23 @@ async function finishRun(
       message?.replaceAll('\0', '\ufffd').slice(0, 4000) ?? null,
       connection.schedule,
       connection.time_zone,
-      nextRun(connection, new Date()),
+      retry ?? next,
     ],
   })
+}
+
+/** How many fetches failed one after the other, as far as anybody asks. */
+async function failedFetches(pool: pg.Pool, connectionId: string): Promise<number> {
+  const { rows } = await pool.query<{ failures: number }>({
+    name: 'connections: failed fetches',
+    text: `
+      select coalesce(min(place) filter (where status = 'succeeded') - 1, count(*))::int as failures
+        from (select status, row_number() over (order by started_at desc) as place
+                from (select status, started_at from connector_runs
+                       where connection_id = $1 and method = 'getRawSources' order by started_at desc limit 5) last) placed`,
+    values: [connectionId],
+  })
+  return rows[0]?.failures ?? 0
 }
 
 async function giveBack(pool: pg.Pool, { connection, run_token }: DueConnection, afterMs: number): Promise<void> {

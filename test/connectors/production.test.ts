@@ -243,6 +243,43 @@ describe('a schedule', () => {
     expect(await runsOf(connection, 'getRawSources')).toHaveLength(1)
   })
 
+  test('is not all that a run waits for which failed: it comes again, ever later', async () => {
+    const { pool } = ground.world.database
+    const away = `export default {
+      getRawSources({ config }) { if (!config.back) throw new Error('The server is away.'); return [] },
+      convertRawSource: () => null }`
+    const connection = await ground.connected(await ground.installed(away), {
+      // Half a year away, whenever this runs.
+      schedule: `0 0 1 ${((new Date().getUTCMonth() + 6) % 12) + 1} *`,
+      next_run_at: new Date(0),
+    })
+    const secondsToNext = async () => {
+      const { next_run_at, updated } = await until(
+        async () => {
+          const row = await lastRun(connection)
+          return { ...row, updated: await runsOf(connection, 'getRawSources') }
+        },
+        ({ run_token, next_run_at: next, updated: runs }) =>
+          runs.length > 0 && run_token === null && next !== null && next.getTime() > 0,
+      )
+      const [last] = updated.slice(-1)
+      return ((next_run_at?.getTime() ?? 0) - (last?.started_at.getTime() ?? 0)) / 1000
+    }
+    const again = (more: object = {}) =>
+      pool.query('update connections set next_run_at = to_timestamp(0), config = $2 where id = $1', [connection, more])
+    expect(await secondsToNext()).toBeGreaterThan(59)
+    expect(await secondsToNext()).toBeLessThan(200)
+    await again()
+    expect(await secondsToNext()).toBeGreaterThan(299)
+    await again({ back: true })
+    expect(await secondsToNext()).toBeGreaterThan(86_400)
+    expect((await runsOf(connection, 'getRawSources')).map(({ status }) => status)).toEqual([
+      'failed',
+      'failed',
+      'succeeded',
+    ])
+  })
+
   test('is refused when it cannot be read, and for what has none', async () => {
     const set = `mutation ($id: uuid!, $set: connections_set_input!) { update_connections_by_pk(pk_columns: {id: $id}, _set: $set) { id } }`
     const id = await ground.connected(await ground.installed(producer))
