@@ -183,6 +183,49 @@ describe('explain_event', () => {
     expect(targets.filter(({ matches }: Any) => matches)).toHaveLength(deliveries)
   })
 
+  it('says of a connection what its connector makes of the event: a modifier sees it before, a producer never', async () => {
+    const { prisma } = world.database
+    const connected = async (kinds: string[], more: object = {}) => {
+      const implementation = `org.example.${kinds.join('-')}${Math.random()}`
+      const { id: connector_id } = await prisma.connector.create({
+        data: {
+          ...{ implementation, version: '1.0.0', name: 'Example', author: 'Example', description: 'Example.' },
+          ...{ status: 'approved', kinds, bundle: '', bundle_sha256: '', manifest: { implementation, kinds, ...more } },
+        },
+      })
+      const ids = { integration_id: world.camden.granted.id, team_id: world.camden.id }
+      return (await prisma.connection.create({ data: { ...ids, connector_id, name: implementation } })).id
+    }
+    const ids = {
+      both: await connected(['consumer', 'modifier']),
+      modifier: await connected(['modifier']),
+      picky: await connected(['modifier'], { accepts: { kinds: ['booking'] } }),
+      strict: await connected(['modifier'], { accepts: { schemas: ['https://schemas.example/*'] } }),
+      producer: await connected(['producer']),
+    }
+    const asked = `query ($type: String, $kind: String) {
+      explain_event(team: "camden", flow: "apply", type: $type, kind: $kind) {
+        id matches modifies reasons { code message } }
+    }`
+    const of = async (variables: object) => {
+      const { explain_event: targets } = await run('editor', asked, variables)
+      return (id: string) => {
+        const { id: _, reasons, ...rest } = targets.find((target: Any) => target.id === id)
+        return { ...rest, reasons: reasons.map(({ code }: Any) => code) }
+      }
+    }
+    const submitted = await of({})
+    expect(submitted(ids.both)).toEqual({ matches: true, modifies: true, reasons: [] })
+    expect(submitted(ids.modifier)).toEqual({ matches: false, modifies: true, reasons: ['no_deliveries'] })
+    expect(submitted(ids.picky)).toEqual({ matches: false, modifies: false, reasons: ['no_deliveries'] })
+    expect(submitted(ids.strict)).toEqual({ matches: false, modifies: false, reasons: ['no_deliveries'] })
+    expect(submitted(ids.producer)).toEqual({ matches: false, modifies: false, reasons: ['no_deliveries'] })
+    expect((await of({ kind: 'booking' }))(ids.picky)).toMatchObject({ modifies: true })
+    const purged = await of({ type: 'session.purged' })
+    expect(purged(ids.modifier)).toMatchObject({ modifies: false, reasons: ['event_not_subscribed', 'no_deliveries'] })
+    await prisma.connection.deleteMany({ where: { id: { in: Object.values(ids) } } })
+  })
+
   it('tries a draft before it is stored, in the place of the webhook that it changes', async () => {
     const id = await aWebhook({ pattern: { flow: { _eq: 'nowhere' } } })
     const drafted = `query ($draft: explain_draft_input) {

@@ -120,11 +120,14 @@ export function createConnectorActions({
       return desk.ask<ConnectionTest>('test', { connection_id: id, locale: locale ?? 'en' } satisfies TestTask)
     },
 
-    async dryRun(connection_id, session_id, fixtures, { principal }) {
+    async dryRun({ connection_id, session_id, fixtures, kind }, { principal }) {
       parseFixtures(fixtures)
+      if (kind != null && kind !== 'consumer' && kind !== 'modifier') {
+        throw new SluiceError('VALIDATION_FAILED', 'kind must be consumer or modifier.', { path: 'kind' })
+      }
       await requireOwn(pool, 'connection', connection_id, principal)
       await requireOwn(pool, 'session', session_id, principal)
-      const run = await desk.ask<DryRun>('dry_run', { connection_id, session_id, fixtures } satisfies DryRunTask)
+      const run = await desk.ask<DryRun>('dry_run', { connection_id, session_id, fixtures, kind } satisfies DryRunTask)
       committed()
       return run
     },

@@ -310,7 +310,7 @@ async function findTarget(database: Database, { connector }: FoundConnection, id
 
 /** Somebody waits for a modifier, and what it makes of one session does not depend on another, unless it keeps state. */
 function usualConcurrency({ kinds, settings }: Manifest): number {
-  return kinds.every((kind) => kind === 'modifier') && !settings.some(({ type }) => type === 'INTERNAL') ? 8 : 1
+  return kinds.every((kind) => kind === 'modifier') && !settings.some(({ type }) => type === 'INTERNAL') ? 4 : 1
 }
 
 async function findConnector(database: Database, which: string): Promise<Connector> {

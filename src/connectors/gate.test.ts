@@ -78,3 +78,18 @@ it('who gives up, or has no more time, is passed over', async () => {
   expect(gate.isEmpty).toBe(true)
   expect(await gate.enter(2, later(), AbortSignal.abort())).toBeUndefined()
 })
+
+it('opens no two places in one moment', async () => {
+  const gate = createGate({ patienceMs: 30 })
+  const begun = performance.now()
+  const times: number[] = []
+  const leaves = await Promise.all(
+    Array.from({ length: 3 }, async () => {
+      const leave = await entered(gate, 8)
+      times.push(performance.now() - begun)
+      return leave
+    }),
+  )
+  expect(times[2] as number).toBeGreaterThan(50)
+  for (const leave of leaves) leave()
+})

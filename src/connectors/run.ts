@@ -5,6 +5,7 @@
  */
 import type { Database } from '../database/database.ts'
 import type { LeasedDelivery } from '../delivery/carrier.ts'
+import { SluiceError } from '../errors.ts'
 import { type CallParts, callConnector } from './call.ts'
 import { dryDoors, dryEgress, dryMailer, type Fixture, type Withheld } from './dry-run.ts'
 import {
@@ -173,13 +174,16 @@ export interface DryRun {
  * starts no clock. The run's row is marked `dry_run`.
  *
  * @param delivery as the engine would hand it over; its id belongs to no row.
+ * @param kind what to call it as, where its connector is both. @default 'consumer', if it is one
  * @returns undefined when there is no such connection.
+ * @throws SluiceError VALIDATION_FAILED when its connector is not of that kind.
  */
 export async function runDry(
   parts: RunParts,
   delivery: LeasedDelivery,
   fixtures: readonly Fixture[],
   signal: AbortSignal,
+  kind?: 'consumer' | 'modifier',
 ): Promise<DryRun | undefined> {
   const begun = performance.now()
   const deadline = begun + delivery.timeout_ms
@@ -205,11 +209,20 @@ export async function runDry(
   const calls: RunCall[] = []
   const state = completeState(found.connector.manifest, found.connection.state)
   const context = { log, calls, signal, deadline, isDry: true }
-  const { kinds } = found.connector.manifest
-  const { scrub, result, changes } =
-    kinds.includes('modifier') && !kinds.includes('consumer')
-      ? await tryModifier(dry, delivery, found, state, context)
-      : { ...(await attempt(dry, delivery, found, state, context)), changes: null }
+  const { kinds, implementation } = found.connector.manifest
+  if (kind && !kinds.includes(kind)) {
+    throw new SluiceError(
+      'VALIDATION_FAILED',
+      `The connector ${implementation} is no ${kind}: it is ${kinds.join(', ')}.`,
+      {
+        path: 'kind',
+      },
+    )
+  }
+  const isModifier = kind === 'modifier' || (!kind && kinds.includes('modifier') && !kinds.includes('consumer'))
+  const { scrub, result, changes } = isModifier
+    ? await tryModifier(dry, delivery, found, state, context)
+    : { ...(await attempt(dry, delivery, found, state, context)), changes: null }
   const run = {
     succeeded: result.succeeded,
     message: result.message,

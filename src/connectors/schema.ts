@@ -47,7 +47,15 @@ export interface ConnectorActions {
     context: RequestContext,
   ): Promise<UpgradeResult>
   test(id: string, locale: string | null, context: RequestContext): Promise<ConnectionTest>
-  dryRun(connectionId: string, sessionId: string, fixtures: unknown, context: RequestContext): Promise<DryRun>
+  dryRun(
+    run: {
+      readonly connection_id: string
+      readonly session_id: string
+      readonly fixtures: unknown
+      readonly kind: string | null
+    },
+    context: RequestContext,
+  ): Promise<DryRun>
   rerun(id: string, context: RequestContext): Promise<Rerun>
   annotations(sessionId: string, locale: string | null, context: RequestContext): Promise<readonly Annotation[]>
   label(connectorId: string, key: string, locale: string | null, context: RequestContext): Promise<string>
@@ -217,7 +225,7 @@ function addConnecting(builder: Builder, actions: ConnectorActions): void {
       ordered: t.boolean({ description: 'Strictly one after the other, in the order of events.' }),
       rate_per_second: t.float({ description: 'Runs a second at most; unlimited if not given.' }),
       concurrency: t.int({
-        description: 'Runs at once, 1 to 64. If not given 1, and 8 for a modifier without INTERNAL settings.',
+        description: 'Runs at once, 1 to 64. If not given 1, and 4 for a modifier without INTERNAL settings.',
       }),
       timeout_ms: t.int({ description: 'Milliseconds for a whole run, 1000 to 300000; 60000 if not given.' }),
       locale: t.string({ description: localeHelp }),
@@ -398,9 +406,12 @@ function addTrying(builder: Builder, actions: ConnectorActions): void {
           description:
             'Answers to requests: [{method, url, status, headers, body}]; a url may end in *. What no fixture answers is refused.',
         }),
+        kind: t.arg.string({
+          description: 'consumer or modifier, where the connector is both; consumer if not given.',
+        }),
       },
-      resolve: (_, { connection_id, session_id, fixtures }, context) =>
-        actions.dryRun(connection_id, session_id, fixtures ?? [], context),
+      resolve: (_, { connection_id, session_id, fixtures, kind }, context) =>
+        actions.dryRun({ connection_id, session_id, fixtures: fixtures ?? [], kind: kind ?? null }, context),
     }),
   )
   builder.mutationField('rerun', (t) =>

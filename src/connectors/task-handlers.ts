@@ -81,6 +81,8 @@ export interface DryRunTask {
   readonly connection_id: string
   readonly session_id: string
   readonly fixtures: unknown
+  /** What the connector is called as. By default a consumer, if it is one. */
+  readonly kind?: 'consumer' | 'modifier' | null
 }
 
 export type TaskParts = Pick<
@@ -251,7 +253,7 @@ export function createTaskHandlers(parts: TaskParts): { handlers: TaskHandlers; 
   const dryRun = async (task: DryRunTask, signal: AbortSignal): Promise<DryRun> => {
     const fixtures = parseFixtures(task.fixtures)
     const delivery = await pretendDelivery(database.pool, task.connection_id, task.session_id)
-    const run = await runDry(runParts, delivery, fixtures, signal)
+    const run = await runDry(runParts, delivery, fixtures, signal, task.kind ?? undefined)
     if (!run) throw new SluiceError('NOT_FOUND', `There is no connection ${task.connection_id}.`)
     return run
   }

@@ -20,7 +20,8 @@ export function addExplain(builder: Builder, actions: WebhookActions): void {
     fields: (t) => ({
       code: t.exposeString('code', {
         nullable: false,
-        description: 'no_destination, integration_inactive, disabled, event_not_subscribed or pattern_does_not_match.',
+        description:
+          'no_destination, integration_inactive, disabled, event_not_subscribed, pattern_does_not_match or no_deliveries.',
       }),
       message: t.exposeString('message', { nullable: false }),
     }),
@@ -40,7 +41,11 @@ export function addExplain(builder: Builder, actions: WebhookActions): void {
       integration_id: t.field({ type: 'uuid', nullable: false, resolve: ({ integration_id }) => integration_id }),
       integration: t.exposeString('integration', { nullable: false, description: 'Slug of its integration.' }),
       is_platform: t.exposeBoolean('is_platform', { nullable: false }),
-      matches: t.exposeBoolean('matches', { nullable: false }),
+      matches: t.exposeBoolean('matches', { nullable: false, description: 'The event is delivered to it.' }),
+      modifies: t.exposeBoolean('modifies', {
+        nullable: false,
+        description: 'It is a modifier, and a session of such an event is shown to it before the event is announced.',
+      }),
       reasons: t.field({
         type: [reason],
         nullable: { list: false, items: false },

@@ -13,6 +13,7 @@ export type Hindrance =
   | 'disabled'
   | 'event_not_subscribed'
   | 'pattern_does_not_match'
+  | 'no_deliveries'
 
 export interface Reason {
   readonly code: Hindrance
@@ -32,7 +33,10 @@ export interface ExplainedTarget {
   /** Slug of the integration. */
   readonly integration: string
   readonly is_platform: boolean
+  /** The event is delivered to it. */
   readonly matches: boolean
+  /** A session of such an event is shown to it before the event is announced: its connector is a modifier. */
+  readonly modifies: boolean
   /** Empty when it matches. */
   readonly reasons: readonly Reason[]
   /** The comparisons of the pattern that decided, whichever way. Empty where the pattern is the platform's own. */
@@ -56,6 +60,10 @@ export interface TargetFacts {
   readonly state_reason: string | null
   readonly events: readonly string[] | null
   readonly pattern: unknown
+  /** Of a connection: of its connector. */
+  readonly kinds?: readonly string[] | null
+  /** Of a modifier: it is approved, and takes sessions of this kind and schema. */
+  readonly accepted?: boolean | null
   /** What the editor said of the destination; null when the integration is none of the flow. */
   readonly destination: Readonly<Record<string, unknown>> | null
 }
@@ -85,8 +93,15 @@ export function explainTarget(event: SampleEvent, target: TargetFacts, open: boo
   const { id, kind, name, integration_id, integration, is_platform } = target
   const config = { ...event.config, ...target.destination }
   const { truth, clauses } = decide(target.pattern, { ...event, config })
-  const reasons = hindrances(event, target, truth === true)
+  const common = hindrances(event, target, truth === true)
+  const reasons = [...common, ...undelivered(target)]
   const matches = reasons.length === 0
+  const modifies =
+    common.length === 0 &&
+    (target.kinds?.includes('modifier') ?? false) &&
+    target.accepted !== false &&
+    target.health !== 'disabled' &&
+    modifiedEvents.includes(event.type)
   const isHidden = is_platform && !open
   return {
     id,
@@ -97,10 +112,23 @@ export function explainTarget(event: SampleEvent, target: TargetFacts, open: boo
     integration,
     is_platform,
     matches,
+    modifies,
     reasons,
     clauses: isHidden ? [] : clauses,
     warning: matches && target.health === 'disabled' ? switchedOff(target, isHidden) : null,
   }
+}
+
+/** What modifiers see before others do. */
+const modifiedEvents: readonly string[] = ['session.submitted', 'session.updated']
+
+/** A connection gets deliveries only as a consumer. */
+function undelivered({ kinds }: TargetFacts): readonly Reason[] {
+  if (!kinds || kinds.includes('consumer')) return []
+  const isModifier = kinds.includes('modifier')
+  const what = isModifier ? 'changes sessions before they are announced' : 'brings sessions in'
+  const message = `The connector of the connection ${what} (${kinds.join(', ')}), and takes no deliveries.`
+  return [{ code: 'no_deliveries', message }]
 }
 
 function switchedOff({ kind, state_reason }: TargetFacts, isHidden: boolean): string {
@@ -153,16 +181,17 @@ export async function explainEvent(
     text: `
       with facts as (
         select w.id, false as is_draft, 'webhook' as kind, w.name, w.integration_id, w.enabled,
-               w.state::text as health, w.state_reason, w.events, w.pattern, w.created_at
+               w.state::text as health, w.state_reason, w.events, w.pattern, w.created_at,
+               null::text[] as kinds, null as connector_status, null::jsonb as accepts
           from webhooks w
          where w.id is distinct from $6
         union all
         select c.id, false, 'connection', c.name, c.integration_id, c.enabled, c.health::text, c.state_reason,
-               c.events, c.pattern, c.created_at
-          from connections c
+               c.events, c.pattern, c.created_at, k.kinds::text[], k.status::text, k.manifest -> 'accepts'
+          from connections c join connectors k on k.id = c.connector_id
         union all
         select $6::uuid, true, 'webhook', $8::text, $5::uuid, $9::boolean, 'active', null,
-               $7::text[], $10::jsonb, now()
+               $7::text[], $10::jsonb, now(), null, null, null
          where $5::uuid is not null
       )
       select f.id as flow_id, coalesce((
@@ -170,6 +199,13 @@ export async function explainEvent(
                  'id', x.id, 'is_draft', x.is_draft, 'kind', x.kind, 'name', x.name, 'integration_id', i.id, 'integration', i.slug,
                  'integration_active', i.status = 'active', 'is_platform', i.team_id is null, 'enabled', x.enabled,
                  'health', x.health, 'state_reason', x.state_reason, 'events', x.events, 'pattern', x.pattern,
+                 'kinds', x.kinds, 'accepted', case when 'modifier' = any(x.kinds) then
+                   x.connector_status = 'approved'
+                   and (x.accepts -> 'kinds' is null or x.accepts -> 'kinds' ? $11)
+                   and (x.accepts -> 'schemas' is null or coalesce((
+                     select bool_or(f.schema_url = taken.schema
+                              or (right(taken.schema, 1) = '*' and starts_with(f.schema_url, left(taken.schema, -1))))
+                       from jsonb_array_elements_text(x.accepts -> 'schemas') as taken(schema)), false)) end,
                  'destination', d.config) order by not x.is_draft, d.id is null, i.slug, x.kind desc, x.created_at, x.id)
           from integrations i
           join facts x on x.integration_id = i.id
@@ -182,6 +218,7 @@ export async function explainEvent(
       ...[event.team, event.flow, everywhere, teamIds],
       ...[draft?.integration_id, draft?.id, draft?.events, draft?.name, draft?.enabled],
       draft && JSON.stringify(draft.pattern),
+      event.kind,
     ],
   })
   const [found] = rows
