@@ -39,7 +39,7 @@ export function ActivityChart({ buckets, span, series }: ActivityChartProps) {
         minTickGap: 36,
         tickFormatter: (at: string) => ticks.format(new Date(at)),
       }}
-      tooltipProps={{ labelFormatter: (at) => clock.format(new Date(String(at))) }}
+      tooltipProps={{ labelFormatter: (at) => (at ? clock.format(new Date(String(at))) : '') }}
       tooltipAnimationDuration={0}
       barProps={{ isAnimationActive: false }}
       // The card around it says in words what it shows.
