@@ -1,4 +1,4 @@
-import { Button, Group, Stack, Text, Timeline } from '@mantine/core'
+import { Button, Group, Paper, Stack, Text, ThemeIcon, Timeline } from '@mantine/core'
 import { IconAlertTriangle, IconBell, IconCircleCheck, IconCircleX, IconSend } from '@tabler/icons-react'
 import { useState } from 'react'
 import { useLive } from '../../api/hooks.ts'
@@ -33,11 +33,13 @@ export function NewsList({ webhook }: { readonly webhook: Webhook }) {
           </EmptyState>
         ) : (
           <Stack gap="sm">
-            <Timeline bulletSize={26} lineWidth={2} active={-1}>
-              {rows.map((row) => (
-                <NewsItem key={row.id} row={row} />
-              ))}
-            </Timeline>
+            <Paper withBorder p="md" bg="var(--sluice-surface)">
+              <Timeline bulletSize={26} lineWidth={2} active={-1}>
+                {rows.map((row) => (
+                  <NewsItem key={row.id} row={row} />
+                ))}
+              </Timeline>
+            </Paper>
             {rows.length === limit && (
               <Group justify="center">
                 <Button variant="default" onClick={() => setLimit(limit + pageSize)}>
@@ -60,8 +62,16 @@ function NewsItem({ row: { type, detail, created_at, mailed_at }, ...rest }: { r
     // Timeline gives its items what they need to draw the line between them.
     <Timeline.Item
       {...rest}
-      bullet={<look.Icon size={14} aria-hidden color={`var(--mantine-color-${look.color}-6)`} />}
-      title={Object.hasOwn(known, type) ? t(`news.${type as Known}`) : type}
+      bullet={
+        <ThemeIcon size={26} radius="xl" variant="light" color={look.color} className="sluice-status">
+          <look.Icon size={15} aria-hidden />
+        </ThemeIcon>
+      }
+      title={
+        <Text size="sm" fw={600} span>
+          {Object.hasOwn(known, type) ? t(`news.${type as Known}`) : type}
+        </Text>
+      }
     >
       {[...new Set(said)].map((text) => (
         <Text key={text} size="sm" style={{ overflowWrap: 'anywhere' }}>
