@@ -10,7 +10,7 @@ import { Loaded } from '../../kit/loaded.tsx'
 import { SecretOnce } from '../../kit/secret-once.tsx'
 import { Section } from '../../kit/section.tsx'
 import { Time } from '../../kit/time.tsx'
-import { Facts } from './facts.tsx'
+import { Facts } from '../connector-parts/facts.tsx'
 import { type ConnectionDetail, type InboundAddress, inboundAddress, rotateInbound } from './queries.ts'
 import { useText } from './text.ts'
 

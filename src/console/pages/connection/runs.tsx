@@ -12,8 +12,8 @@ import { Loaded } from '../../kit/loaded.tsx'
 import { StatusBadge } from '../../kit/status-badge.tsx'
 import { useKitText } from '../../kit/text.ts'
 import { Time } from '../../kit/time.tsx'
+import { Facts } from '../connector-parts/facts.tsx'
 import { RunState } from '../connector-parts/states.tsx'
-import { Facts } from './facts.tsx'
 import {
   type ConnectionDetail,
   convertAgain,

@@ -1,6 +1,6 @@
-import { Alert, Badge, Button, DataList, Group, List, Menu, Paper, Stack, Text } from '@mantine/core'
+import { Alert, Badge, Button, Group, List, Menu, Paper, Stack, Text } from '@mantine/core'
 import { IconBan, IconPlugConnected, IconShieldCheck, IconTrash, IconZoomQuestion } from '@tabler/icons-react'
-import { type ReactNode, useState } from 'react'
+import { useState } from 'react'
 import { Link, useParams } from 'react-router'
 import { useLive } from '../../api/hooks.ts'
 import { useCan } from '../../app/context.tsx'
@@ -11,6 +11,7 @@ import { PageHeader } from '../../kit/page-header.tsx'
 import { RowMenu } from '../../kit/row-menu.tsx'
 import { Section } from '../../kit/section.tsx'
 import { Time } from '../../kit/time.tsx'
+import { Facts } from '../connector-parts/facts.tsx'
 import { titleOf } from '../connector-parts/manifest.ts'
 import { PermissionList } from '../connector-parts/permissions.tsx'
 import { Outward, Presentation, useKindName } from '../connector-parts/presentation.tsx'
@@ -162,7 +163,7 @@ function Detail({ connector }: { readonly connector: ConnectorDetail }) {
       </Section>
       <Section title={t('facts')} framed>
         <Facts
-          lines={[
+          facts={[
             [t('implementation'), <CopyText key="name" value={connector.implementation} what={t('implementation')} />],
             [t('functions'), <FunctionList key="functions" functions={connector.functions} />],
             manifest.accepts && [t('accepts'), <Accepts key="accepts" accepts={manifest.accepts} />],
@@ -188,26 +189,6 @@ function Detail({ connector }: { readonly connector: ConnectorDetail }) {
         />
       </Section>
     </Stack>
-  )
-}
-
-interface FactsProps {
-  readonly lines: readonly (readonly [string, ReactNode] | '' | null | undefined)[]
-}
-
-function Facts({ lines }: FactsProps) {
-  return (
-    <DataList labelWidth={180}>
-      {lines.map(
-        (line) =>
-          line && (
-            <DataList.Item key={line[0]}>
-              <DataList.ItemLabel>{line[0]}</DataList.ItemLabel>
-              <DataList.ItemValue style={{ minWidth: 0, overflowWrap: 'anywhere' }}>{line[1]}</DataList.ItemValue>
-            </DataList.Item>
-          ),
-      )}
-    </DataList>
   )
 }
 
