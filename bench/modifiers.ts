@@ -5,7 +5,7 @@
  * A session is announced when another connection of this process sees its event committed. The worker is a process of its
  * own with real sandboxes; Postgres is that of DATABASE_URL, which must be empty.
  *
- *   DATABASE_URL=postgres://… npm run bench -- modifiers --sessions 300 --perSecond 50 --bytes 4096
+ *   DATABASE_URL=postgres://… npm run bench -- modifiers --sessions 300 --perSecond 50 --bytes 4096 [--concurrency 1]
  */
 import { fork } from 'node:child_process'
 import { randomBytes, randomUUID } from 'node:crypto'
@@ -29,6 +29,8 @@ const { values } = parseArgs({
     sessions: { type: 'string', default: '300' },
     perSecond: { type: 'string', default: '50' },
     bytes: { type: 'string', default: '4096' },
+    /** Of each modifier, instead of what a connection has. */
+    concurrency: { type: 'string' },
   },
 })
 const url = process.env.DATABASE_URL
@@ -43,7 +45,8 @@ const code = (key: string) => `export default { modify: (session) =>
   session.${key} === undefined ? { session: { ...session, ${key}: Object.keys(session).length } } : null }`
 for (const [run_order, key] of ['first', 'second', 'third'].entries()) {
   const folder = await ground.package(code(key), { implementation: `org.example.${key}`, kinds: ['modifier'] })
-  await ground.connected(folder, { run_order, enabled: false })
+  const concurrency = values.concurrency === undefined ? null : Number(values.concurrency)
+  await ground.connected(folder, { run_order, concurrency, enabled: false })
 }
 
 const secretKey = randomBytes(32).toString('base64')
