@@ -34,7 +34,7 @@ export function PatternTest({ test, flows, variables, team, onChange }: PatternT
           value={word}
           onChange={({ currentTarget: { value } }) => put({ ...emptyTest(value as Word), key: test.key })}
           data={words.map((each) => ({ value: each, label: t(`word.${each}`) }))}
-          w={132}
+          w={{ base: 106, xs: 132 }}
         />
         {test.is === 'config' ? (
           <ConfigParts test={test} variables={variables} onPut={put} />
@@ -90,9 +90,9 @@ function TextParts({ test, known, onPut }: TextPartsProps) {
             ? t(`operator.${each as (typeof textOperators)[number]}`)
             : each,
         }))}
-        w={132}
+        w={{ base: 106, xs: 132 }}
       />
-      <Box flex="1 1 150px" miw={0}>
+      <Box flex="1 1 140px" miw={0}>
         {takesList(operator) ? (
           <TagsInput
             size="xs"
@@ -137,7 +137,7 @@ function ConfigParts({ test, variables, onPut }: ConfigPartsProps) {
   const kind = typeof parseValue(value)
   return (
     <>
-      <Box flex="1 1 110px" miw={0}>
+      <Box flex="1 1 100px" miw={0}>
         <Autocomplete
           size="xs"
           aria-label={t('variable')}
@@ -153,10 +153,10 @@ function ConfigParts({ test, variables, onPut }: ConfigPartsProps) {
         value={operator}
         onChange={({ currentTarget: { value: next } }) => onPut({ ...test, operator: next as ConfigNode['operator'] })}
         data={configOperators.map((each) => ({ value: each, label: t(`config.${each}`) }))}
-        w={132}
+        w={{ base: 106, xs: 132 }}
       />
       {(operator === 'is' || operator === 'isNot') && (
-        <Box flex="1 1 110px" miw={0}>
+        <Box flex="1 1 100px" miw={0}>
           <TextInput
             size="xs"
             aria-label={t('value')}
