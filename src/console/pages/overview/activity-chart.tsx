@@ -17,7 +17,7 @@ export function ActivityChart({ buckets, span, series }: ActivityChartProps) {
   const { language } = useText()
   const clock = new Intl.DateTimeFormat(
     language,
-    span === 'week' ? { weekday: 'short', hour: '2-digit', minute: '2-digit' } : { hour: '2-digit', minute: '2-digit' },
+    span === 'week' ? { weekday: 'short', hour: '2-digit', minute: '2-digit' } : { hour: 'numeric', minute: '2-digit' },
   )
   const ticks = span === 'week' ? new Intl.DateTimeFormat(language, { weekday: 'short' }) : clock
   const data = buckets.map((bucket) => ({
@@ -31,12 +31,13 @@ export function ActivityChart({ buckets, span, series }: ActivityChartProps) {
       dataKey="at"
       type="stacked"
       series={series.map(({ label, color }) => ({ name: label, color }))}
-      gridAxis="y"
+      gridAxis="x"
       tickLine="none"
       valueFormatter={(value) => new Intl.NumberFormat(language).format(value)}
-      yAxisProps={{ width: 34, allowDecimals: false, domain: [0, (most: number) => Math.max(most, 4)] }}
+      yAxisProps={{ width: 34, allowDecimals: false, tickCount: 3, domain: [0, (most: number) => Math.max(most, 4)] }}
       xAxisProps={{
-        minTickGap: 36,
+        ticks: [0, 1, 2, 3].map((n) => buckets[Math.round((n * (buckets.length - 1)) / 3)]?.at ?? ''),
+        interval: 'preserveStartEnd',
         tickFormatter: (at: string) => ticks.format(new Date(at)),
       }}
       tooltipProps={{ labelFormatter: (at) => (at ? clock.format(new Date(String(at))) : '') }}

@@ -15,22 +15,47 @@ const mostWaiting = 10_000
 export function Attention({ data, span }: { readonly data: FiguresData; readonly span: Span }) {
   const { t, language } = useText()
   const { oldest_waiting: oldest, waiting_deliveries: waiting } = data.activity
-  const target = oldest?.webhook_id ? `/webhooks/${oldest.webhook_id}` : `/connections/${oldest?.connection_id}`
+  const [exhausted] = data.exhausted
+  const [run] = data.failed_runs
+  const [missing] = data.missing
   const recently = t(`in.${span}`)
   return (
     <Section title={t('attention')} description={t('attention.text')}>
-      <SimpleGrid cols={{ base: 1, xs: 2, md: 4 }} spacing="sm">
-        <Figure count={sumOf(data, 'exhausted')} label={t('exhausted')} to="/webhooks" hint={recently} />
-        <Figure count={data.troubled_webhooks.aggregate.count} label={t('webhooks')} to="/webhooks" />
+      <SimpleGrid cols={{ base: 2, md: 4 }} spacing="sm">
+        <Figure
+          count={sumOf(data, 'exhausted')}
+          label={t('exhausted')}
+          to={exhausted ? targetPage(exhausted, 'deliveries') : '/webhooks'}
+          hint={recently}
+        />
+        <Figure
+          count={data.failing_webhooks.aggregate.count}
+          label={t('webhooks.failing')}
+          to="/webhooks?state=failing"
+        />
+        <Figure
+          count={data.disabled_webhooks.aggregate.count}
+          label={t('webhooks.disabled')}
+          to="/webhooks?state=gaveUp"
+        />
         <Figure count={data.troubled_connections.aggregate.count} label={t('connections')} to="/connections" />
-        <Figure count={sumOf(data, 'failed_runs')} label={t('failedRuns')} to="/connections" hint={recently} />
+        <Figure
+          count={sumOf(data, 'failed_runs')}
+          label={t('failedRuns')}
+          to={run ? targetPage(run, 'runs') : '/connections'}
+          hint={recently}
+        />
         <Figure
           count={data.invalid_sessions.aggregate.count}
           label={t('invalid')}
           to={`/sessions?status=invalid&since=${span}`}
           hint={recently}
         />
-        <Figure count={data.missing_payloads.aggregate.count} label={t('missing')} to="/connections" />
+        <Figure
+          count={data.missing_payloads.aggregate.count}
+          label={t('missing')}
+          to={missing ? `${targetPage(missing, 'sources')}&status=missing` : '/connections'}
+        />
         <Figure
           count={waiting}
           text={
@@ -39,7 +64,7 @@ export function Attention({ data, span }: { readonly data: FiguresData; readonly
               : undefined
           }
           label={t('waiting')}
-          to={oldest ? target : '/webhooks'}
+          to={oldest ? targetPage(oldest, 'deliveries') : '/webhooks'}
           calm={!oldest || Date.parse(oldest.due_at) > Date.now() - 60_000}
           hint={
             oldest && (
@@ -52,6 +77,14 @@ export function Attention({ data, span }: { readonly data: FiguresData; readonly
       </SimpleGrid>
     </Section>
   )
+}
+
+/** Of a webhook or a connection, at the part that lists what failed. */
+function targetPage(
+  { webhook_id, connection_id }: { readonly webhook_id?: string | null; readonly connection_id: string | null },
+  tab: 'deliveries' | 'runs' | 'sources',
+): string {
+  return webhook_id ? `/webhooks/${webhook_id}?tab=${tab}` : `/connections/${connection_id}?tab=${tab}`
 }
 
 interface FigureProps {
@@ -80,27 +113,25 @@ function Figure({ count, text, label, to, hint, calm = count === 0 }: FigureProp
       className="sluice-figure"
       style={calm ? undefined : { borderInlineStart: '3px solid var(--mantine-color-red-7)' }}
     >
-      <Group gap="sm" wrap="nowrap" align="flex-start">
+      <Group gap="xs" justify="space-between" wrap="nowrap">
+        <Text fz="xl" fw={650} lh={1.25} c={calm && count === 0 ? 'dimmed' : undefined}>
+          {text ?? new Intl.NumberFormat(language).format(count)}
+        </Text>
         <Sign
-          size={20}
+          size={18}
           aria-hidden
           color={calm ? 'var(--mantine-color-dimmed)' : 'var(--mantine-color-error)'}
-          style={{ flexShrink: 0, marginTop: 4 }}
+          style={{ flexShrink: 0 }}
         />
-        <div style={{ minWidth: 0 }}>
-          <Text fz="xl" fw={650} lh={1.25} c={calm && count === 0 ? 'dimmed' : undefined}>
-            {text ?? new Intl.NumberFormat(language).format(count)}
-          </Text>
-          <Text size="sm" lh={1.35}>
-            {label}
-          </Text>
-          {hint && (
-            <Text size="xs" c="dimmed">
-              {hint}
-            </Text>
-          )}
-        </div>
       </Group>
+      <Text size="sm" lh={1.35} style={{ overflowWrap: 'anywhere', hyphens: 'auto' }}>
+        {label}
+      </Text>
+      {hint && (
+        <Text size="xs" c="dimmed">
+          {hint}
+        </Text>
+      )}
     </Paper>
   )
 }

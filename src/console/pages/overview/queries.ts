@@ -13,6 +13,12 @@ interface Counted {
   readonly aggregate: { readonly count: number }
 }
 
+interface Target {
+  readonly id: string
+  readonly webhook_id: string | null
+  readonly connection_id: string | null
+}
+
 export interface FiguresData {
   readonly activity: {
     readonly buckets: readonly Bucket[]
@@ -28,8 +34,13 @@ export interface FiguresData {
   }
   readonly invalid_sessions: Counted
   readonly missing_payloads: Counted
-  readonly troubled_webhooks: Counted
+  readonly failing_webhooks: Counted
+  readonly disabled_webhooks: Counted
   readonly troubled_connections: Counted
+  /** The newest of each, to lead to. */
+  readonly exhausted: readonly Target[]
+  readonly failed_runs: readonly { readonly id: string; readonly connection_id: string }[]
+  readonly missing: readonly { readonly id: string; readonly connection_id: string }[]
 }
 
 export interface FiguresAsk {
@@ -52,12 +63,31 @@ export const figuresOfTeam = gql<FiguresData, FiguresAsk>(`
     missing_payloads: raw_sources_aggregate(where: { team_id: { _eq: $team }, status: { _eq: missing } }) {
       aggregate { count }
     }
-    troubled_webhooks: webhooks_aggregate(
-      where: { team_id: { _eq: $team }, enabled: { _eq: true }, state: { _neq: active } }
+    failing_webhooks: webhooks_aggregate(
+      where: { team_id: { _eq: $team }, enabled: { _eq: true }, state: { _eq: failing } }
+    ) { aggregate { count } }
+    disabled_webhooks: webhooks_aggregate(
+      where: { team_id: { _eq: $team }, enabled: { _eq: true }, state: { _in: [disabled, probing] } }
     ) { aggregate { count } }
     troubled_connections: connections_aggregate(
       where: { team_id: { _eq: $team }, enabled: { _eq: true }, health: { _neq: active } }
     ) { aggregate { count } }
+    exhausted: deliveries(
+      where: { team_id: { _eq: $team }, status: { _eq: exhausted }, last_error: { _is_null: false }, created_at: { _gte: $since } }
+      order_by: [{ created_at: desc }]
+      limit: 1
+    ) { id webhook_id connection_id }
+    failed_runs: connector_runs(
+      where: {
+        connection: { team_id: { _eq: $team } }
+        status: { _eq: failed }
+        dry_run: { _eq: false }
+        started_at: { _gte: $since }
+      }
+      order_by: [{ started_at: desc }]
+      limit: 1
+    ) { id connection_id }
+    missing: raw_sources(where: { team_id: { _eq: $team }, status: { _eq: missing } }, limit: 1) { id connection_id }
   }
 `)
 
