@@ -9,6 +9,7 @@ import { EmptyState } from '../../kit/empty-state.tsx'
 import { LiveDot } from '../../kit/live-dot.tsx'
 import { Loaded } from '../../kit/loaded.tsx'
 import { PageHeader } from '../../kit/page-header.tsx'
+import { ExplainedSession } from './explained-session.tsx'
 import { ImportDialog } from './import-dialog.tsx'
 import { liveWebhooks, type WebhooksWhere } from './queries.ts'
 import { likeText, type WebhookFilter, webhookFilters, whereState } from './state.ts'
@@ -18,7 +19,7 @@ import { WebhookList } from './webhook-list.tsx'
 
 const pageSize = 50
 
-/** The team's webhooks and how each fares. `?state=` and `?q=` filter. */
+/** The team's webhooks and how each fares. `?state=` and `?q=` filter; `?explain=<session>` tells who gets it. */
 export function Component() {
   const { t } = useText()
   const team = useTeam()
@@ -28,6 +29,7 @@ export function Component() {
   const [importing, { open, close }] = useDisclosure()
   const state = webhookFilters.find((each) => each === search.get('state'))
   const text = search.get('q') ?? ''
+  const explained = search.get('explain')
   const [wanted] = useDebouncedValue(text.trim(), 250)
   const webhooks = useLive(liveWebhooks, { where: whereOf(team.id, state, wanted), limit }, { keep: true })
   const isFiltered = state !== undefined || wanted !== ''
@@ -60,6 +62,7 @@ export function Component() {
           )
         }
       />
+      {explained && edit && <ExplainedSession id={explained} onClose={() => put('explain', '')} />}
       <Loaded of={webhooks}>
         {({ webhooks: rows }) =>
           rows.length === 0 && !isFiltered ? (

@@ -1,4 +1,5 @@
 import { gql } from '../../api/gql.ts'
+import type { RecentSession } from '../webhook-new/queries.ts'
 
 export interface WebhookRow {
   readonly id: string
@@ -62,5 +63,11 @@ export const importWebhooks = gql<
       written created updated unchanged errors
       lines { line integration name outcome column message secret }
     }
+  }
+`)
+
+export const sessionToExplain = gql<{ sessions_by_pk: RecentSession | null }, { id: string }>(`
+  query SessionToExplain($id: uuid!) {
+    sessions_by_pk(id: $id) { id kind config submitted_at flow { id name slug } }
   }
 `)
