@@ -102,7 +102,9 @@ describeInBrowser('Webhooks', () => {
     await drawer.getByText('Delivered', { exact: true }).waitFor()
     await drawer.getByText('to 127.0.0.1').waitFor()
     await drawer.getByRole('button', { name: 'Request', exact: true }).click()
-    await drawer.getByText(/^POST http/).waitFor()
+    const [sent] = ground.receiver.requests.slice(-1)
+    expect(await drawer.getByText(/^POST http/).innerText()).toContain(`webhook-id: ${sent?.headers['webhook-id']}`)
+    await drawer.getByTitle(String(sent?.headers['webhook-id'])).waitFor()
     await axe(page)
     await shots(page, 'webhook-delivery')
     expect(await rows(`select session_id from deliveries where session_id is not null`, [])).toEqual([

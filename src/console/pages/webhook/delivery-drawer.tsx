@@ -28,7 +28,11 @@ export function DeliveryDrawer({ id, onClose }: DeliveryDrawerProps) {
       size="lg"
       title={t('delivery')}
       closeButtonProps={{ 'aria-label': t('close') }}
-      styles={{ content: { background: 'var(--sluice-page)' }, header: { background: 'var(--sluice-page)' } }}
+      styles={{
+        title: { fontWeight: 650 },
+        content: { background: 'var(--sluice-page)' },
+        header: { background: 'var(--sluice-page)' },
+      }}
     >
       <Loaded of={delivery}>
         {({ deliveries_by_pk: row }) =>
@@ -58,11 +62,7 @@ export function DeliveryDrawer({ id, onClose }: DeliveryDrawerProps) {
                   </Row>
                 )}
                 <Row label={t('webhookId')}>
-                  <CopyText
-                    value={row.event?.id ?? row.operational_event?.id ?? row.id}
-                    what={t('webhookId')}
-                    length={18}
-                  />
+                  <CopyText value={row.id} what={t('webhookId')} length={18} />
                 </Row>
                 {row.session_id && (
                   <Row label={t('session')}>
