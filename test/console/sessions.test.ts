@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { until } from '../../src/delivery/deliveries.fixture.ts'
+import { png } from '../../src/files/samples.fixture.ts'
 import { aSession, basic } from '../ground/world.ts'
 import { axe, noConsoleErrors, settled, shots, signIn } from './checks.ts'
 import { answerAsFurnished, type Furniture, furnish } from './furnish.ts'
@@ -45,7 +46,7 @@ describeInBrowser('The pages of sessions', () => {
     await story.getByText('Arrived').first().waitFor()
     // Its endpoint answers 500: it is tried again.
     await story.getByText('Will be tried again').first().waitFor()
-    await story.getByText('by Edith', { exact: false }).or(story.getByText(/^by /)).first().waitFor()
+    await story.getByText('by Editor').first().waitFor()
     expect(await page.getByRole('link', { name: 'Who was told, and who not' }).getAttribute('href')).toBe(
       `/console/webhooks?explain=${page.url().split('/').at(-1)}`,
     )
@@ -130,6 +131,13 @@ describeInBrowser('The pages of sessions', () => {
 
     await page.getByLabel('Search in the data').fill('after')
     await page.getByText('Found once').waitFor()
+    await page.getByRole('textbox', { name: 'Search in the data' }).fill('')
+    await page.getByRole('button', { name: 'Open all' }).click()
+    await page.getByRole('treeitem', { name: /note/ }).last().waitFor()
+    await axe(page)
+    await shots(page, 'session-data')
+    await page.getByRole('button', { name: 'Show annotations' }).click()
+    await page.getByText('No connector has noted anything.').waitFor()
     await page.getByRole('combobox', { name: 'Compare with' }).click()
     await page.getByRole('option', { name: 'Revision 1' }).click()
     await page.getByText('/data/passport/data/note').waitFor()
@@ -145,6 +153,32 @@ describeInBrowser('The pages of sessions', () => {
     await story.getByRole('button', { name: 'Log' }).first().click()
     await shots(page, 'session-unfolded')
     await axe(page)
+    noConsoleErrors(page)
+  })
+
+  it('a file is downloaded, which stands in the audit log', async () => {
+    const page = editor
+    const id = randomUUID()
+    const form = new FormData()
+    form.append('team', 'camden')
+    form.append('flow', 'apply')
+    form.append('file', new Blob([new Uint8Array(png)], { type: 'image/png' }), 'site plan.png')
+    const uploaded = await fetch(`${ground.url}/v1/sessions/${id}/files`, {
+      method: 'POST',
+      headers: { authorization: basic(ground.world.source) },
+      body: form,
+    })
+    expect(uploaded.status).toBeLessThan(300)
+    await ground.world.submit(aSession(ground.world.camden, { id }))
+    await open(page, `/sessions/${id}`)
+    const story = page.getByRole('region', { name: 'What happened' })
+    const [download] = await Promise.all([
+      page.waitForEvent('download'),
+      page.getByRole('button', { name: 'Download site plan.png' }).click(),
+    ])
+    expect(download.suggestedFilename()).toBe('site plan.png')
+    await story.getByText('Link to a file made').waitFor()
+    await shots(page, 'session-file')
     noConsoleErrors(page)
   })
 

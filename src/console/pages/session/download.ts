@@ -1,12 +1,10 @@
 import { useText } from './text.ts'
 
-/** Lets the browser download what is behind an address, without leaving the page. */
+/** Lets the browser download what is behind an address. Files are sent as attachments, so the page stays. */
 export function follow(url: string, name: string): void {
   const link = document.createElement('a')
   link.href = url
   link.download = name
-  link.target = '_blank'
-  link.rel = 'noopener'
   link.click()
 }
 
