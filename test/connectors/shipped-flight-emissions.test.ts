@@ -7,7 +7,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { airport } from '../../connectors/flight-emissions/airports.ts'
 import { cabinOf, co2OfFlight, distanceKm } from '../../connectors/flight-emissions/emissions.ts'
 import type { Principal } from '../../src/access/principal.ts'
+import { bundleConnector } from '../../src/connectors/bundle.ts'
 import { type ConnectorGround, connectorGround } from '../../src/connectors/ground.fixture.ts'
+import { createSandboxPool } from '../../src/connectors/sandbox/pool.ts'
+import { checkConnector } from '../../src/connectors/vendor/check.ts'
 import { settlingsChannel } from '../../src/database/notifications.ts'
 import { until } from '../../src/delivery/deliveries.fixture.ts'
 import { createSchemaChecker, type SchemaChecker } from '../../src/sessions/schema-checker.ts'
@@ -41,6 +44,19 @@ describe('the method', () => {
     [null, 'economy'],
   ])('the cabin of %s is %s', (said, cabin) => expect(cabinOf(said)).toBe(cabin))
 })
+
+test('it keeps every rule for connectors, and is a whole package in English and German', async () => {
+  const folder = path.join(import.meta.dirname, '../../connectors/flight-emissions')
+  const sandboxes = createSandboxPool({ maxProcesses: 2 })
+  const findings = await checkConnector(folder, sandboxes).finally(() => sandboxes.close())
+  expect(findings.length).toBeGreaterThan(5)
+  expect(findings.filter(({ level, fault }) => level === 'must' && fault !== undefined)).toEqual([])
+  const { locales, logo, license } = await bundleConnector(folder)
+  expect(license).toMatch(/Apache-2\.0/)
+  expect(logo).toMatch(/^data:image\/png;base64,/)
+  expect(Object.keys(locales)).toEqual(['de', 'en'])
+  expect(Object.keys(locales.de?.texts ?? {})).toEqual(Object.keys(locales.en?.texts ?? {}))
+}, 60_000)
 
 describe('in a worker', () => {
   let ground: ConnectorGround
