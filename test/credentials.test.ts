@@ -353,7 +353,7 @@ it('an operator sees when each secret was last used', async () => {
     )
     return rows.map((row) => row.used)
   }
-  await expect.poll(used, { timeout: 2000, interval: 50 }).toEqual([false, true])
+  await expect.poll(used, { timeout: 30_000, interval: 50 }).toEqual([false, true])
 })
 
 /** An open subscription, and how its socket closes. */

@@ -604,7 +604,7 @@ describe('housekeeping', () => {
   })
 })
 
-async function until(holds: () => Promise<boolean>, ms = 5000): Promise<void> {
+async function until(holds: () => Promise<boolean>, ms = 30_000): Promise<void> {
   const end = Date.now() + ms
   while (!(await holds())) {
     if (Date.now() > end) throw new Error(`It did not come true within ${ms} ms.`)

@@ -509,12 +509,15 @@ describe('one request', () => {
         }`,
         { one: one.id, two: two.id },
       )
-      await vi.waitUntil(async () => {
-        const { rows } = await other.query(
-          'select 1 from pg_locks where not granted and pid in (select pid from pg_stat_activity where datname = current_database())',
-        )
-        return rows.length > 0
-      })
+      await vi.waitUntil(
+        async () => {
+          const { rows } = await other.query(
+            'select 1 from pg_locks where not granted and pid in (select pid from pg_stat_activity where datname = current_database())',
+          )
+          return rows.length > 0
+        },
+        { timeout: 30_000, interval: 20 },
+      )
       await touch(one.id)
       await other.query('commit')
       expect(await answer).toEqual({ a: { name: 'x' }, b: { name: 'y', schema_url: 'https://x.example' } })

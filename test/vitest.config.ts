@@ -13,7 +13,9 @@ export default defineConfig({
     // One file a process, two at a time: the parts under test (Postgres, Deno, sockets) need the other core.
     pool: 'forks',
     maxWorkers: Number(process.env.TEST_WORKERS ?? 2),
-    testTimeout: 20_000,
-    hookTimeout: 60_000,
+    // Deadlines for what never comes: nothing may depend on being fast, and on a busy machine all takes ten times as long.
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
+    expect: { poll: { timeout: 30_000, interval: 20 } },
   },
 })

@@ -272,7 +272,7 @@ describe('the chain of audit blocks', () => {
         startAuditSealer({ pool, sealer, log: silentLog, everyMs: 5, mostEntries: 10 }),
       )
       await expect
-        .poll(async () => (await verifyAudit({ pool, sealer })).entries, { interval: 10, timeout: 5_000 })
+        .poll(async () => (await verifyAudit({ pool, sealer })).entries, { interval: 10, timeout: 30_000 })
         .toBe(95)
       await Promise.all(sealers.map((one) => one.close()))
       expect(await verifyAudit({ pool, sealer })).toMatchObject({ fault: null, blocks: 10, unsealed: 0 })

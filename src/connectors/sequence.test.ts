@@ -11,9 +11,9 @@ beforeAll(async () => {
 })
 afterAll(() => ground.close())
 
-const runs = 1000
+const runs = 400
 
-test('a number that 1,000 runs count at 8 at once in two workers has no gap and no repeat', async () => {
+test('a number that 400 runs count at 8 at once in two workers has no gap and no repeat', async () => {
   const { pool } = ground.database
   const code = `export default async ({ state, log }) => {
     const before = state.number ?? 0
@@ -31,7 +31,7 @@ test('a number that 1,000 runs count at 8 at once in two workers has no gap and 
   try {
     await expect
       .poll(async () => (await count('status = $1', ['succeeded'])) + (await count('status = $1', ['exhausted'])), {
-        timeout: 60_000,
+        timeout: 240_000,
         interval: 50,
       })
       .toBe(runs)
@@ -52,7 +52,7 @@ test('a number that 1,000 runs count at 8 at once in two workers has no gap and 
     )
     return counted[0]?.count ?? 0
   }
-}, 90_000)
+}, 300_000)
 
 /** Sessions, grants, events and deliveries, a statement each. */
 async function plant(connection: string): Promise<void> {

@@ -185,9 +185,9 @@ async function postmaster({ data }: EmbeddedPostgres): Promise<number> {
 }
 
 async function until(holds: () => boolean): Promise<void> {
-  const deadline = Date.now() + 10_000
+  const deadline = Date.now() + 60_000
   while (!holds()) {
-    if (Date.now() > deadline) throw new Error('It did not come true within 10 s')
+    if (Date.now() > deadline) throw new Error('It did not come true within 60 s')
     await pause(20)
   }
 }

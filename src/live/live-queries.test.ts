@@ -150,9 +150,9 @@ async function feedIsIdle(): Promise<void> {
 }
 
 async function until(isSo: () => boolean): Promise<void> {
-  const deadline = Date.now() + 5_000
+  const deadline = Date.now() + 30_000
   while (!isSo()) {
-    if (Date.now() > deadline) throw new Error('It did not come about within 5 s.')
+    if (Date.now() > deadline) throw new Error('It did not come about within 30 s.')
     await new Promise((resolve) => setTimeout(resolve, 5))
   }
 }

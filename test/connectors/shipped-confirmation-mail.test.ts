@@ -565,15 +565,17 @@ describe('hostile mails', () => {
 describe('as a package', () => {
   const root = path.join(shippedFolder, 'confirmation-mail')
   let sandboxes: SandboxPool
-  beforeAll(() => {
+  let whole: Awaited<ReturnType<typeof bundleConnector>>
+  beforeAll(async () => {
     sandboxes = createSandboxPool({ maxProcesses: 1 })
+    whole = await bundleConnector(root)
   })
   afterAll(() => sandboxes.close())
 
   test('it keeps every rule for connectors, and names no host of its own', async () => {
     const findings = await checkConnector(root, sandboxes)
     expect(findings.filter(({ fault }) => fault !== undefined)).toEqual([])
-    const { manifest, locales, logo, license } = await bundleConnector(root)
+    const { manifest, locales, logo, license } = whole
     expect(manifest.permissions).toEqual(['mailbox', { setting: 'host' }])
     expect(license).toBe('Apache-2.0 AND MIT-0 AND MIT AND BSD-2-Clause')
     expect(logo).toMatch(/^data:image\/png;base64,/)
@@ -586,7 +588,7 @@ describe('as a package', () => {
   }, 120_000)
 
   test('in the sandbox a mail of five megabytes ends with words, within its memory and time', async () => {
-    const { bundle } = await bundleConnector(root)
+    const { bundle } = whole
     const call = (raw: Uint8Array) =>
       sandboxes.run({
         key: 'mail',

@@ -7,7 +7,7 @@ export interface Inbox<T> {
   /**
    * The oldest item that fits and was not handed out by `next` before, now or as soon as it arrives.
    *
-   * @throws Error after `ms` (default 5000) milliseconds, telling how many did arrive.
+   * @throws Error after `ms` (default 30,000) milliseconds, telling how many did arrive.
    */
   next(fits?: (item: T) => boolean, ms?: number): Promise<T>
 }
@@ -27,7 +27,7 @@ export function createInbox<T>(what: string): Inbox<T> {
       }
       fresh.push(item)
     },
-    next(fits = () => true, ms = 5000) {
+    next(fits = () => true, ms = 30_000) {
       const index = fresh.findIndex(fits)
       const [found] = index === -1 ? [] : fresh.splice(index, 1)
       if (found !== undefined) return Promise.resolve(found)

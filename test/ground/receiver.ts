@@ -20,7 +20,7 @@ export interface Receiver {
   readonly url: string
   readonly port: number
   readonly requests: readonly ReceivedRequest[]
-  /** The oldest request that fits and was not handed out before; waits up to `ms` (default 5000) for it. */
+  /** The oldest request that fits and was not handed out before; waits up to `ms` (default 30,000) for it. */
   next(fits?: (request: ReceivedRequest) => boolean, ms?: number): Promise<ReceivedRequest>
   /** Cuts every connection. */
   close(): Promise<void>
