@@ -70,7 +70,7 @@ const settings = [
     default: 'plain',
   },
   { key: 'strict', label: 'Strict', type: 'BOOLEAN', default: false },
-  { key: 'count', label: 'Never shown', type: 'INTERNAL' },
+  { key: 'count', label: 'Counter of its own', type: 'INTERNAL' },
 ]
 
 /** 1.0.0, or 1.1.0: it calls a further host and wants to know a region. */

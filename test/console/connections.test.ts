@@ -56,7 +56,7 @@ describeInBrowser('Connectors and connections', () => {
     await button(admin, 'Review').click()
     await dialog(admin).getByLabel(/^Note/).fill(note)
     await button(admin, 'Approve').click()
-    await admin.getByText('Approved', { exact: true }).waitFor()
+    await admin.getByText('Approved', { exact: true }).first().waitFor()
   }
 
   it('an admin installs a package, reads what it may do, and approves it with a note', async () => {
@@ -76,7 +76,7 @@ describeInBrowser('Connectors and connections', () => {
   it('an editor connects it with a form made from its manifest, which says at the fields what is wrong', async () => {
     await link(editor, 'Connect Office desk').click()
     await editor.getByLabel('Office that takes it').waitFor()
-    expect(await editor.getByText('Never shown').count()).toBe(0)
+    expect(await editor.getByText('Counter of its own').count()).toBe(0)
     await editor.getByText('What is taken over about people').waitFor()
     await looksGood(editor, 'connection-new-office')
     await editor.getByRole('combobox', { name: 'Integration' }).click()

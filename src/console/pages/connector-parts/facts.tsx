@@ -8,7 +8,7 @@ export type Fact = readonly [label: string, value: ReactNode]
 export function Facts({ facts }: { readonly facts: readonly (Fact | false | '' | null | undefined)[] }) {
   const small = useMediaQuery('(max-width: 36em)', undefined, { getInitialValueInEffect: false })
   return (
-    <DataList labelWidth={180} orientation={small ? 'vertical' : 'horizontal'}>
+    <DataList labelWidth={210} orientation={small ? 'vertical' : 'horizontal'}>
       {facts.map(
         (fact) =>
           fact && (
