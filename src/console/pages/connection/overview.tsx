@@ -196,7 +196,7 @@ function Waiting({ id, kinds }: { readonly id: string; readonly kinds: readonly 
             {count}
           </Text>
           <Text size="sm" c="dimmed" component="div">
-            {t(`count.${name}`)}
+            {t(`count.${name}`, { count })}
           </Text>
         </Anchor>
       ))}
