@@ -24,6 +24,7 @@ export const pagesUnderTest: readonly PageUnderTest[] = [
   { folder: 'integrations', path: () => '/integrations' },
   { folder: 'integration', path: ({ integration }) => `/integrations/${integration}` },
   { folder: 'webhooks', path: () => '/webhooks' },
+  { folder: 'webhooks', path: ({ session }) => `/webhooks?explain=${session}` },
   { folder: 'webhook-new', path: () => '/webhooks/new' },
   { folder: 'webhook', path: ({ webhook }) => `/webhooks/${webhook}` },
   { folder: 'webhook', path: ({ failingWebhook }) => `/webhooks/${failingWebhook}` },
