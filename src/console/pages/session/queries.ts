@@ -206,13 +206,13 @@ export interface AuditRow {
   readonly outcome: string
 }
 
-/** Without what the session and its grants tell themselves. */
+/** Without what the session and its grants tell themselves, and actions on files, beside which `link_files` is written. */
 export const liveAudit = gql<{ audit_entries: AuditRow[] }, ById & { limit: number }>(`
   subscription SessionAudit($id: uuid!, $team: uuid!, $limit: Int!) {
     audit_entries(
       where: {
         team_id: { _eq: $team }, session_ids: { _contains: [$id] },
-        operation: { _nin: ["submit_session", "submit_test_session", "withdraw_grants", "withdraw_grant", "purge_session"] }
+        operation: { _nin: ["submit_session", "submit_test_session", "withdraw_grants", "withdraw_grant", "purge_session", "create_file_link", "create_file_links"] }
       }
       order_by: [{ at: desc }, { id: desc }], limit: $limit
     ) { id at actor_kind actor_id operation outcome }
