@@ -122,10 +122,7 @@ describeInBrowser('Webhooks', () => {
     await page.getByRole('textbox', { name: 'Name', exact: true }).fill('Wrong')
     await page.getByLabel('URL').fill('ftp://files.example')
     await button('Create webhook').click()
-    await page
-      .getByText(/called over https/i)
-      .last()
-      .waitFor()
+    await page.getByText('A webhook is called over https, not ftp.').waitFor()
     expect(await page.getByLabel('URL').getAttribute('aria-invalid')).toBe('true')
     expect(await page.getByLabel('URL').inputValue()).toBe('ftp://files.example')
     noConsoleErrors(page)
