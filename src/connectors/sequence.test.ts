@@ -11,9 +11,9 @@ beforeAll(async () => {
 })
 afterAll(() => ground.close())
 
-const runs = 400
+const runs = 1000
 
-test('a number that 400 runs count at 8 at once in two workers has no gap and no repeat', async () => {
+test('a number that 1,000 runs count at 8 at once in two workers has no gap and no repeat', async () => {
   const { pool } = ground.database
   const code = `export default async ({ state, log }) => {
     const before = state.number ?? 0
