@@ -24,6 +24,7 @@ interface Answer {
     readonly buckets: readonly Record<'sessions' | 'deliveries' | 'exhausted' | 'runs' | 'failed_runs', number>[]
     readonly waiting_deliveries: number
     readonly oldest_waiting: { readonly id: string; readonly webhook_id: string | null } | null
+    readonly waiting_targets: readonly { readonly id: string; readonly waiting: number }[]
   }
 }
 
@@ -33,6 +34,7 @@ const activity = (variables: { team: string; seconds?: number; bucket?: number }
        activity(team_id: $team, seconds: $seconds, bucket_seconds: $bucket) {
          buckets { at sessions deliveries exhausted runs failed_runs }
          waiting_deliveries oldest_waiting { id due_at created_at session_id webhook_id connection_id }
+         waiting_targets { id waiting }
        }
      }`,
     { variables, authorization },
@@ -55,12 +57,13 @@ it('counts what a team had, in buckets without gaps, and finds what has waited l
 
   const { data, errors } = await activity({ team: camden.id })
   expect(errors).toBeUndefined()
-  const { buckets, waiting_deliveries, oldest_waiting } = data.activity
+  const { buckets, waiting_deliveries, oldest_waiting, waiting_targets } = data.activity
   expect(buckets).toHaveLength(60)
   const sum = (name: 'sessions' | 'deliveries' | 'exhausted' | 'runs') =>
     buckets.reduce((total, bucket) => total + bucket[name], 0)
   expect([sum('sessions'), sum('deliveries'), sum('exhausted'), sum('runs')]).toEqual([3, 3, 1, 0])
   expect(waiting_deliveries).toBe(2)
+  expect(waiting_targets).toEqual([{ id: webhooks[0]?.id, waiting: 2 }])
   const { rows } = await database.pool.query<{ id: string }>(
     `select id from deliveries where team_id = $1 and due_at is not null order by due_at, id limit 1`,
     [camden.id],

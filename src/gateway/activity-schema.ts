@@ -3,7 +3,14 @@ import type { AuditHead } from '../access/audit-head.ts'
 import type { Role } from '../access/principal.ts'
 import type { Builder } from '../tables/builder.ts'
 import type { RequestContext } from '../tables/request-context.ts'
-import { type Activity, type ActivityAsk, type ActivityBucket, mostWaiting, type OldestWaiting } from './activity.ts'
+import {
+  type Activity,
+  type ActivityAsk,
+  type ActivityBucket,
+  mostWaiting,
+  type OldestWaiting,
+  type WaitingTarget,
+} from './activity.ts'
 
 export interface WatchActions {
   activity(ask: ActivityAsk, context: RequestContext): Promise<Activity>
@@ -38,6 +45,17 @@ function addActivity(builder: Builder, actions: WatchActions): void {
       connection_id: t.field({ type: 'uuid', nullable: true, resolve: (of) => of.connection_id }),
     }),
   })
+  const target = builder.objectRef<WaitingTarget>('waiting_target_output').implement({
+    fields: (t) => ({
+      id: t.field({
+        type: 'uuid',
+        nullable: false,
+        description: 'Of a webhook or a connection.',
+        resolve: ({ id }) => id,
+      }),
+      waiting: t.exposeInt('waiting', { nullable: false, description: `${mostWaiting} is that many or more.` }),
+    }),
+  })
   const activity = builder.objectRef<Activity>('activity_output').implement({
     fields: (t) => ({
       buckets: t.field({
@@ -55,6 +73,13 @@ function addActivity(builder: Builder, actions: WatchActions): void {
         nullable: true,
         description: 'Of those, the one that has been due longest.',
         resolve: (of) => of.oldest_waiting,
+      }),
+      waiting_targets: t.field({
+        type: [target],
+        nullable: { list: false, items: false },
+        description:
+          "How much waits for each of the team's own webhooks and connections; those that nothing waits for are left out.",
+        resolve: (of) => [...of.waiting_targets],
       }),
     }),
   })

@@ -29,11 +29,20 @@ export interface OldestWaiting {
   readonly connection_id: string | null
 }
 
+export interface WaitingTarget {
+  /** Of a webhook or a connection. */
+  readonly id: string
+  /** At most `mostWaiting`. */
+  readonly waiting: number
+}
+
 export interface Activity {
   readonly buckets: readonly ActivityBucket[]
   /** At most `mostWaiting`. */
   readonly waiting_deliveries: number
   readonly oldest_waiting: OldestWaiting | null
+  /** Those that something waits for. */
+  readonly waiting_targets: readonly WaitingTarget[]
 }
 
 export interface ActivityAsk {
@@ -136,6 +145,9 @@ with own_connections as (select id from connections where team_id = $1),
               count(*) filter (where r.status = 'failed')::int as failed
          from own_connections c join connector_runs r on r.connection_id = c.id
         where r.started_at >= $2 and not r.dry_run group by 1),
+     waiting as materialized (
+       select t.id, (select count(*)::int from (select from delivery_queue q where q.target_id = t.id limit $5) w) as waiting
+         from targets t),
      oldest as (
        select first.delivery_id, first.due_at
          from targets t,
@@ -149,8 +161,8 @@ select (select json_agg(json_build_object(
           left join delivery_counts d using (at)
           left join exhausted_counts e using (at)
           left join run_counts r using (at)) as buckets,
-       (select count(*)::int from (
-          select from targets t join delivery_queue q on q.target_id = t.id limit $5) w) as waiting_deliveries,
+       (select least($5::bigint, coalesce(sum(waiting), 0))::int from waiting) as waiting_deliveries,
+       (select coalesce(json_agg(w), '[]') from waiting w where w.waiting > 0) as waiting_targets,
        (select json_build_object('id', d.id, 'due_at', o.due_at, 'created_at', d.created_at, 'session_id', d.session_id,
                                  'webhook_id', d.webhook_id, 'connection_id', d.connection_id)
           from oldest o join deliveries d on d.id = o.delivery_id) as oldest_waiting`

@@ -2,7 +2,8 @@ import { Alert, Box, Button, Code, DataList, Group, Paper, SimpleGrid, Stack, Te
 import { useDisclosure } from '@mantine/hooks'
 import { IconAlertTriangle, IconCircleMinus, IconRefresh } from '@tabler/icons-react'
 import { useAction } from '../../api/hooks.ts'
-import { useCan } from '../../app/context.tsx'
+import { useWaiting } from '../../api/use-waiting.ts'
+import { useCan, useTeam } from '../../app/context.tsx'
 import { CopyText } from '../../kit/copy-button.tsx'
 import { JsonView } from '../../kit/json-view.tsx'
 import { Section } from '../../kit/section.tsx'
@@ -91,10 +92,11 @@ function Health({ webhook }: { readonly webhook: Webhook }) {
 
 function Numbers({ webhook }: { readonly webhook: Webhook }) {
   const { t, language } = useText()
+  const waiting = useWaiting(useTeam().id)
   const number = (count: number | undefined) => new Intl.NumberFormat(language).format(count ?? 0)
   const facts = [
     [t('success'), <Time key="success" at={webhook.succeeded[0]?.finished_at} relative />],
-    [t('waiting'), number(webhook.waiting.aggregate?.count)],
+    [t('waiting'), waiting ? number(waiting.get(webhook.id)) : ''],
     [t('exhausted'), number(webhook.exhausted.aggregate?.count)],
     [t('failures'), number(webhook.consecutive_failures)],
   ] as const

@@ -26,7 +26,6 @@ export interface Webhook {
   /** The newest first. */
   readonly secrets: readonly { readonly id: string; readonly created_at: string; readonly expires_at: string | null }[]
   readonly succeeded: readonly { readonly id: string; readonly finished_at: string | null }[]
-  readonly waiting: Count
   readonly exhausted: Count
 }
 
@@ -55,7 +54,6 @@ export const liveWebhook = gql<{ webhooks_by_pk: Webhook | null }, { id: string 
       succeeded: deliveries(where: { status: { _eq: "succeeded" } }, order_by: [{ created_at: desc }], limit: 1) {
         id finished_at
       }
-      waiting: deliveries_aggregate(where: { finished_at: { _is_null: true } }) { aggregate { count } }
       exhausted: deliveries_aggregate(where: {
         status: { _eq: "exhausted" }, last_error: { _is_null: false },
         _not: { operational_event: { type: { _eq: "webhook.test" } } }

@@ -4,6 +4,7 @@ import { IconPlus, IconSearch, IconWebhook } from '@tabler/icons-react'
 import { useState } from 'react'
 import { Link, useSearchParams } from 'react-router'
 import { useLive } from '../../api/hooks.ts'
+import { useWaiting } from '../../api/use-waiting.ts'
 import { useCan, useTeam } from '../../app/context.tsx'
 import { EmptyState } from '../../kit/empty-state.tsx'
 import { LiveDot } from '../../kit/live-dot.tsx'
@@ -32,6 +33,7 @@ export function Component() {
   const explained = search.get('explain')
   const [wanted] = useDebouncedValue(text.trim(), 250)
   const webhooks = useLive(liveWebhooks, { where: whereOf(team.id, state, wanted), limit }, { keep: true })
+  const waiting = useWaiting(team.id)
   const isFiltered = state !== undefined || wanted !== ''
   const put = (name: string, value: string) =>
     setSearch(
@@ -93,6 +95,7 @@ export function Component() {
               </Group>
               <WebhookList
                 rows={rows}
+                waiting={waiting}
                 empty={
                   <EmptyState
                     icon={IconSearch}

@@ -12,7 +12,6 @@ export interface WebhookRow {
   readonly integration: { readonly id: string; readonly name: string } | null
   /** None, or the newest. */
   readonly succeeded: readonly { readonly id: string; readonly finished_at: string | null }[]
-  readonly waiting: { readonly aggregate: { readonly count: number } | null }
 }
 
 /** A boolean expression over webhooks. */
@@ -26,7 +25,6 @@ export const liveWebhooks = gql<{ webhooks: WebhookRow[] }, { where: WebhooksWhe
       succeeded: deliveries(where: { status: { _eq: "succeeded" } }, order_by: [{ created_at: desc }], limit: 1) {
         id finished_at
       }
-      waiting: deliveries_aggregate(where: { finished_at: { _is_null: true } }) { aggregate { count } }
     }
   }
 `)

@@ -10,11 +10,13 @@ import { useText } from './text.ts'
 
 export interface WebhookListProps {
   readonly rows: readonly WebhookRow[]
+  /** By the webhook's id. */
+  readonly waiting: ReadonlyMap<string, number> | undefined
   readonly empty: React.ReactNode
   readonly onMore?: () => void
 }
 
-export function WebhookList({ rows, empty, onMore }: WebhookListProps) {
+export function WebhookList({ rows, waiting, empty, onMore }: WebhookListProps) {
   const { t, language } = useText()
   const columns = useMemo<Column<WebhookRow>[]>(
     () => [
@@ -44,10 +46,10 @@ export function WebhookList({ rows, empty, onMore }: WebhookListProps) {
         id: 'waiting',
         header: t('waiting'),
         align: 'right',
-        cell: ({ waiting }) => new Intl.NumberFormat(language).format(waiting.aggregate?.count ?? 0),
+        cell: ({ id }) => (waiting ? new Intl.NumberFormat(language).format(waiting.get(id) ?? 0) : ''),
       },
     ],
-    [t, language],
+    [t, language, waiting],
   )
   return (
     <DataTable label={t('title')} rows={rows} columns={columns} rowId={({ id }) => id} empty={empty} onMore={onMore} />
