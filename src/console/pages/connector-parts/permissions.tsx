@@ -40,7 +40,14 @@ export function PermissionList({ connector, only = connector.manifest.permission
     )
   }
   return (
-    <List listStyleType="none" spacing={6} size="sm" center aria-label={t('permissions')}>
+    <List
+      listStyleType="none"
+      spacing={6}
+      size="sm"
+      center
+      aria-label={t('permissions')}
+      styles={{ itemLabel: { lineHeight: 1.5 } }}
+    >
       {only.map((permission) => (
         <List.Item key={JSON.stringify(permission)} icon={<Sign icon={iconOf(permission)} />}>
           <PermissionSentence permission={permission} connector={connector} />
