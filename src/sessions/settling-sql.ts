@@ -332,7 +332,10 @@ with old as materialized (
 select o.revision + t.changes as revision, (select id from event) as event_id, (select count(*)::int from bound) as deliveries
   from old o, total t`
 
-/** Gives a lease back, and keeps what ran: due at once when something newer came in, else after a while. */
+/**
+ * Gives a lease back, and keeps what ran: due at once when something newer came in, else after a while. The session's
+ * row, which the runs name, is held before that of the waiting, as everywhere.
+ */
 export async function releaseSettling(
   pool: pg.Pool,
   { session_id, lease_token }: Pick<ClaimedSettling, 'session_id' | 'lease_token'>,
@@ -341,11 +344,14 @@ export async function releaseSettling(
   await pool.query({
     name: 'release-settling',
     text: `
-      with released as (
-        update session_settlings
+      with held as materialized (
+        select id from sessions where id = $1 for key share
+      ), released as (
+        update session_settlings x
            set lease_token = null, due_at = now() + $4 * interval '1 millisecond',
                attempts = case when $5 then 0 else attempts end, restarts = restarts + case when $5 then 1 else 0 end
-         where session_id = $1 and lease_token = $2
+          from held
+         where x.session_id = held.id and x.lease_token = $2
       )
       ${insertRuns('s.id', '$3::jsonb', 'sessions s cross join')}
        where s.id = $1 and s.purged_at is null`,

@@ -111,14 +111,21 @@ export async function shot(page: Page, name: string): Promise<void> {
   await page.screenshot({ path: file, fullPage: true, animations: 'disabled', scale: 'css' })
 }
 
-/** All four of them; then the page is as wide as before, and light. */
+/** Wide and light, narrow and dark. With `SCREENSHOTS=all` the other two as well, which take as long again. */
+export const views: readonly (readonly [(typeof widths)[number], (typeof schemes)[number]])[] =
+  process.env.SCREENSHOTS === 'all'
+    ? widths.flatMap((width) => schemes.map((scheme) => [width, scheme] as const))
+    : [
+        [1440, 'light'],
+        [360, 'dark'],
+      ]
+
+/** Of each of the `views`; then the page is as wide as before, and light. */
 export async function shots(page: Page, name: string): Promise<void> {
   const before = page.viewportSize()
-  for (const width of widths) {
-    for (const scheme of schemes) {
-      await show(page, width, scheme)
-      await shot(page, name)
-    }
+  for (const [width, scheme] of views) {
+    await show(page, width, scheme)
+    await shot(page, name)
   }
   if (before) await page.setViewportSize(before)
   await page.emulateMedia({ colorScheme: 'light' })

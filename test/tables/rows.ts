@@ -104,6 +104,7 @@ export async function fillTables(
       ...row,
       ...(table.primaryKey[0] === 'id' ? { id: keys[number] } : {}),
       ...(table.columns.has('position') ? { position: `p${String(number).padStart(4, '0')}` } : {}),
+      ...(table.columns.has('pending_hours') ? { pending_hours: 1 + number } : {}),
       // A delivery has one target, a webhook or a connection, and tells of one thing.
       ...(['deliveries', 'replays', 'operational_events'].includes(table.name)
         ? {
