@@ -122,9 +122,15 @@ async function run(id: string) {
     ask('query ($id: uuid!) { connections_by_pk(id: $id) { last_run_status last_run_message last_run_at } }', {
       id,
     }).then(({ connections_by_pk }) => connections_by_pk)
-  const before = (await rows()).last_run_at
   await ask('mutation ($id: uuid!) { run_connection(id: $id) { id } }', { id })
-  const ended = await until(rows, ({ last_run_at }) => last_run_at !== null && last_run_at !== before)
+  // `last_run_at` tells of each call; the run has ended when nobody holds it and nobody is to take it.
+  const idle =
+    'select run_token is null and (next_run_at is null or next_run_at > now()) as idle from connections where id = $1'
+  await until(
+    () => world.database.pool.query(idle, [id]).then(({ rows: [found] }) => found.idle),
+    (is) => is,
+  )
+  const ended = await rows()
   await until(
     () => sources(id),
     (all) => all.every(({ status }) => status !== 'received' && status !== 'converting'),
