@@ -1,5 +1,6 @@
 /** Which raw sources are converted next, and what became of them: the statements of the conversion engine. */
 import type pg from 'pg'
+import { storableText } from '../database/storable.ts'
 import type { SourceMetadata } from './conversion-result.ts'
 import { type ProducingConnection, producing, producingColumns, runnableConnections } from './producing.ts'
 
@@ -150,7 +151,7 @@ export async function settleSource(
       source.id,
       source.lease_token,
       status,
-      message?.replaceAll('\0', '\ufffd').toWellFormed().slice(0, 4000) ?? null,
+      message == null ? null : storableText(message).slice(0, 4000),
       session_id ?? null,
       session_key ?? null,
       result_sha256 ?? null,

@@ -1,5 +1,6 @@
 /** What a run leaves behind. */
 import type pg from 'pg'
+import { storableJson, storableText } from '../database/storable.ts'
 import { dataTooLarge, type ExtensionChange, tooLarge } from './extension-data.ts'
 import type { StateChange } from './settings.ts'
 
@@ -97,20 +98,20 @@ async function insertRun(pool: pg.Pool, run: RunRecord): Promise<{ readonly id: 
       run.session_id,
       run.attempt,
       run.succeeded ? 'succeeded' : 'failed',
-      run.message === null ? null : plainText(run.message),
-      storable(run.log),
-      storable(run.calls),
+      run.message === null ? null : storableText(run.message),
+      storableJson(run.log),
+      storableJson(run.calls),
       run.started_at,
       run.duration_ms,
-      run.stateChange ? storable(run.stateChange.after) : null,
-      run.stateChange ? storable(run.stateChange.before) : null,
+      run.stateChange ? storableJson(run.stateChange.after) : null,
+      run.stateChange ? storableJson(run.stateChange.before) : null,
       stateConflict,
       run.connector,
       run.revision,
       run.isDry ?? false,
       run.method ?? 'consume',
       run.raw_source_id ?? null,
-      run.extensionChange ? storable(run.extensionChange) : null,
+      run.extensionChange ? storableJson(run.extensionChange) : null,
     ],
   })
   const [stored] = rows
@@ -149,12 +150,3 @@ with saved as (
   returning id
 )
 select saved, (select id from stored) as id from judged`
-
-/** Postgres keeps neither NUL nor half a surrogate pair. */
-function storable(value: unknown): string {
-  return JSON.stringify(value, (_key, each) => (typeof each === 'string' ? plainText(each) : each))
-}
-
-function plainText(text: string): string {
-  return text.toWellFormed().replaceAll('\0', '\ufffd')
-}

@@ -1,5 +1,6 @@
 /** Writes what became of leased deliveries: attempts and new states of a whole batch in one statement. */
 import type pg from 'pg'
+import { storableJson } from '../database/storable.ts'
 import type { AttemptReport } from './carrier.ts'
 
 /** The end of one lease. */
@@ -102,7 +103,7 @@ export async function settleDeliveries(
   const { rows } = await pool.query<{ id: string }>({
     name: 'settle_deliveries',
     text: statement,
-    values: [JSON.stringify(settlements.map(recordOf), storable), durable],
+    values: [storableJson(settlements.map(recordOf)), durable],
   })
   return new Set(rows.map((row) => row.id))
 }
@@ -128,11 +129,4 @@ function recordOf({ attempt, ...state }: Settlement) {
     phases: report.phases,
     tls: report.tls,
   }
-}
-
-/** Postgres stores neither NUL nor half a surrogate pair; both become U+FFFD. */
-function storable(_key: string, value: unknown): unknown {
-  if (typeof value !== 'string') return value
-  const text = value.isWellFormed() ? value : value.toWellFormed()
-  return text.includes('\0') ? text.replaceAll('\0', '\ufffd') : text
 }

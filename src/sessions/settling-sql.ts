@@ -1,5 +1,6 @@
 /** What the settling engine asks of the database: each statement one operation. */
 import type pg from 'pg'
+import { storableJson } from '../database/storable.ts'
 import { targetsOf } from './announce.ts'
 import type { SchemaFacts } from './payload-schemas.ts'
 import { schemaFacts } from './payload-schemas.ts'
@@ -224,9 +225,9 @@ export async function finishSettling(pool: pg.Pool, end: SettlingEnd): Promise<S
       targets.map((target) => target.id),
       targets.map((target) => target.kind),
       targets.map((target) => target.integration_id),
-      storable(end.runs),
-      end.extension === null ? null : storable(end.extension),
-      end.loop === null ? null : storable(end.loop),
+      storableJson(end.runs),
+      end.extension === null ? null : storableJson(end.extension),
+      end.loop === null ? null : storableJson(end.loop),
       end.askAgain,
       end.trip?.reference ?? null,
       end.trip?.title ?? null,
@@ -355,7 +356,7 @@ export async function releaseSettling(
       )
       ${insertRuns('s.id', '$3::jsonb', 'sessions s cross join')}
        where s.id = $1 and s.purged_at is null`,
-    values: [session_id, lease_token, storable(release.runs), release.delayMs, release.restarted],
+    values: [session_id, lease_token, storableJson(release.runs), release.delayMs, release.restarted],
   })
 }
 
@@ -376,11 +377,4 @@ export async function renewSettlings(pool: pg.Pool, tokens: readonly string[], l
     text: `update session_settlings set due_at = now() + $2 * interval '1 millisecond' where lease_token = any($1::uuid[])`,
     values: [tokens, leaseMs],
   })
-}
-
-/** Postgres keeps neither NUL nor half a surrogate pair. */
-function storable(value: unknown): string {
-  return JSON.stringify(value, (_key, each) =>
-    typeof each === 'string' ? each.toWellFormed().replaceAll('\0', '\ufffd') : each,
-  )
 }

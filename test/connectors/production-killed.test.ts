@@ -2,8 +2,9 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import path from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { until } from '../../src/delivery/deliveries.fixture.ts'
 import { type Receiver, startReceiver } from '../ground/receiver.ts'
-import { type ProductionGround, productionGround, until } from './production.ground.ts'
+import { type ProductionGround, productionGround } from './production.ground.ts'
 
 const leaseMs = 1500
 

@@ -134,18 +134,3 @@ export async function productionGround() {
     },
   }
 }
-
-/** Asks until the answer is right, for as long as a busy machine may take. */
-export async function until<Value>(
-  ask: () => Promise<Value>,
-  isRight: (value: Value) => boolean,
-  patienceMs = 30_000,
-): Promise<Value> {
-  const deadline = Date.now() + patienceMs
-  for (;;) {
-    const value = await ask()
-    if (isRight(value)) return value
-    if (Date.now() > deadline) throw new Error(`It did not come: ${JSON.stringify(value)?.slice(0, 2000)}`)
-    await new Promise((resolve) => setTimeout(resolve, 20))
-  }
-}

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { purgeRawSources } from '../../src/connectors/raw-source-retention.ts'
-import { type ProductionGround, productionGround, type SourceRow, until } from './production.ground.ts'
+import { until } from '../../src/delivery/deliveries.fixture.ts'
+import { type ProductionGround, productionGround, type SourceRow } from './production.ground.ts'
 
 let ground: ProductionGround
 beforeAll(async () => {

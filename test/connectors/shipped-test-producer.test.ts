@@ -4,8 +4,9 @@ import path from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createSandboxPool } from '../../src/connectors/sandbox/pool.ts'
 import { checkConnector } from '../../src/connectors/vendor/check.ts'
+import { until } from '../../src/delivery/deliveries.fixture.ts'
 import { shippedFolder } from './peers/ground.ts'
-import { type ProductionGround, productionGround, until } from './production.ground.ts'
+import { type ProductionGround, productionGround } from './production.ground.ts'
 
 const folder = path.join(shippedFolder, 'test-producer')
 const samples = path.join(import.meta.dirname, '../../../shared/data/travel')
