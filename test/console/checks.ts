@@ -48,15 +48,35 @@ export async function signIn(page: Page, { email, password }: Person, at = '/con
   await settled(page)
 }
 
-/** Waits until the page has its heading and nothing on it is loading (`aria-busy`). */
+/** Waits until the page has its heading, nothing on it is loading (`aria-busy`), and no colour or place changes. */
 export async function settled(page: Page): Promise<void> {
   await page.locator('h1').first().waitFor()
   await page.locator('body:not(:has([aria-busy="true"]))').waitFor({ state: 'attached' })
   await page.evaluate('document.fonts.ready')
+  await still(page)
+}
+
+/**
+ * Waits for the end of every transition and animation that has one. Colours on their way from one theme to the other
+ * have no contrast to speak of.
+ */
+async function still(page: Page): Promise<void> {
+  await page.evaluate(`(async () => {
+    // A change of theme begins its transitions with the next frame.
+    await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)))
+    for (;;) {
+      const ending = document
+        .getAnimations()
+        .filter((each) => each.playState === 'running' && each.effect?.getComputedTiming().endTime !== Infinity)
+      if (ending.length === 0) return
+      await Promise.allSettled(ending.map((each) => each.finished))
+    }
+  })()`)
 }
 
 /** Fails with each violation: its rule, where it is, and what to do. */
 export async function axe(page: Page, { exclude = [] }: { readonly exclude?: readonly string[] } = {}): Promise<void> {
+  await still(page)
   // Through the debugger's door: the page's own policy lets no script in.
   await page.evaluate(`globalThis.axe || (() => { ${axeCore.source} })()`)
   const context = JSON.stringify({ include: [['html']], exclude: exclude.map((selector) => [selector]) })

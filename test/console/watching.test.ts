@@ -135,8 +135,9 @@ describeInBrowser('Watching', () => {
   })
 
   it('titles of windows follow the language', async () => {
-    await page.goto('/console/audit')
-    await settled(page)
+    // In a profile of its own: the language is kept.
+    const page = await ground.newPage()
+    await signIn(page, ground.people.editor, '/console/audit')
     expect(await page.title()).toBe('Audit · Sluice')
     await page.getByRole('button', { name: 'Language' }).click()
     await page.getByRole('menuitemradio', { name: 'Deutsch' }).click()
@@ -149,5 +150,6 @@ describeInBrowser('Watching', () => {
       await axe(page)
     }
     noConsoleErrors(page)
+    await page.context().close()
   })
 })
