@@ -18,8 +18,6 @@ import { createLastUsed } from './last-used.ts'
 import type { Principal, Role } from './principal.ts'
 import { argonOptions, createSlowHash, type SlowHash } from './slow-hash.ts'
 
-export { argonOptions } from './slow-hash.ts'
-
 export interface NewCredential {
   readonly role: 'consumer' | 'source'
   readonly name: string

@@ -9,9 +9,7 @@ import {
   connect,
   previewUpgrade,
   type SettingsChange,
-  type ShownSettings,
   type UpgradeInput,
-  type UpgradeResult,
   updateConnectionSettings,
   upgradeConnection,
 } from './connections.ts'
@@ -190,5 +188,3 @@ async function requireVisible(pool: pg.Pool, id: string): Promise<void> {
   const { rows } = await pool.query(`select 1 from connectors where id = $1 and status = 'approved'`, [id])
   if (rows.length === 0) throw new SluiceError('NOT_FOUND', `There is no approved connector ${id}.`)
 }
-
-export type { ShownSettings, UpgradeResult }

@@ -16,8 +16,4 @@ export function isSamePlace(one: MaybeLocation, other: MaybeLocation): boolean {
 export const placeName = (place: MaybeLocation): string =>
   codeOf(place?.unLocationCode) ?? codeOf(place?.iataCode) ?? codeOf(place?.generalCode) ?? place?.name?.trim() ?? '?'
 
-/** Two letters: `countryCode`, else what the UN location says; null when neither does. */
-export const countryOf = (place: MaybeLocation): string | null =>
-  codeOf(place?.countryCode) ?? codeOf(place?.unLocationCode)?.slice(4) ?? null
-
 const codeOf = (code: string | null | undefined): string | null => code?.trim().toUpperCase() || null

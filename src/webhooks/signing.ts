@@ -7,7 +7,6 @@ import { createHmac, type KeyObject, randomBytes, sign as signWithKey } from 'no
 import { SluiceError } from '../errors.ts'
 
 export const signatureKinds = ['v1', 'v1a'] as const
-export type SignatureKind = (typeof signatureKinds)[number]
 
 /** A fresh secret: `whsec_` and 32 random bytes in base64. The specification allows 24 to 64. */
 export function newSigningSecret(): string {

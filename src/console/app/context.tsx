@@ -23,19 +23,24 @@ export function useSignInState(): SignInState {
 
 interface Place {
   readonly person: Person
+  /** Null in the platform, and for somebody who has none yet. */
   readonly team: Team | null
-  readonly chooseTeam: (id: string) => void
+  readonly isPlatform: boolean
+  readonly choose: (id: string) => void
   readonly connection: Connection
 }
 
 const PlaceContext = createContext<Place | null>(null)
 const teamKey = 'sluice.team'
+/** Stands for the platform where ids of teams stand. */
+export const platform = 'platform'
 
-/** Who is signed in, and where: the team that was chosen last, or the first. */
+/** Who is signed in, and where: the team that was chosen last, or the first; of admins the platform too. */
 export function PlaceProvider({ person, children }: { readonly person: Person; readonly children: ReactNode }) {
   const signIn = useSignIn()
   const [wanted, setWanted] = useState(() => localStorage.getItem(teamKey))
-  const team = person.teams.find(({ id }) => id === wanted) ?? person.teams[0] ?? null
+  const isPlatform = person.isAdmin && wanted === platform
+  const team = isPlatform ? null : (person.teams.find(({ id }) => id === wanted) ?? person.teams[0] ?? null)
   const role: Role = team?.role ?? (person.isAdmin ? 'admin' : 'viewer')
   // Another person or role has another view of the same rows, so nothing of a cache may be kept.
   const connection = useConnection(signIn, `${person.id} ${role}`, role)
@@ -44,13 +49,14 @@ export function PlaceProvider({ person, children }: { readonly person: Person; r
       connection && {
         person,
         team,
+        isPlatform,
         connection,
-        chooseTeam: (id) => {
+        choose: (id) => {
           localStorage.setItem(teamKey, id)
           setWanted(id)
         },
       },
-    [person, team, connection],
+    [person, team, isPlatform, connection],
   )
   if (!place) return null
   return (
@@ -78,15 +84,32 @@ export function usePerson(): Person {
   return usePlace().person
 }
 
-/** The chosen team, or null for somebody who has none yet. Pages use `useTeam`. */
-export function useTeamChoice(): { readonly team: Team | null; readonly chooseTeam: (id: string) => void } {
-  const { team, chooseTeam } = usePlace()
-  return { team, chooseTeam }
+/** Where the person is. Pages use `useTeam` or `useOwner`. */
+export function useTeamChoice(): Pick<Place, 'team' | 'isPlatform' | 'choose'> {
+  return usePlace()
 }
 
 /** The chosen team. Every page filters by its id. */
 export function useTeam(): Team {
   return needed(usePlace().team, 'a chosen team')
+}
+
+/** Whose things a page shows that is there for teams and for the platform. */
+export interface Owner {
+  /** Null: the platform, whose rows have no team. */
+  readonly team: Team | null
+  /** What `team_id` of its rows is compared with, for `$owner: uuid_comparison_exp!`. */
+  readonly rows: Readonly<Record<string, unknown>>
+}
+
+/** Of pages with `platform: true` in app/pages.ts, in place of `useTeam`. */
+export function useOwner(): Owner {
+  const { team, isPlatform } = usePlace()
+  return useMemo(() => {
+    if (isPlatform) return { team: null, rows: { _is_null: true } }
+    const { id } = needed(team, 'a chosen team')
+    return { team, rows: { _eq: id } }
+  }, [team, isPlatform])
 }
 
 export interface Can {

@@ -23,7 +23,7 @@ export function MakeTeam() {
 export function MakeTeamDialog({ onClose }: { readonly onClose: () => void }) {
   const { t } = useAppText()
   const signIn = useSignIn()
-  const { chooseTeam } = useTeamChoice()
+  const { choose } = useTeamChoice()
   const form = useForm({
     initialValues: { name: '', slug: '' },
     validate: {
@@ -42,7 +42,7 @@ export function MakeTeamDialog({ onClose }: { readonly onClose: () => void }) {
       onSubmit={form.onSubmit(async (object) => {
         const made = await make.run({ object })
         if (!made?.insert_teams_one) return
-        chooseTeam(made.insert_teams_one.id)
+        choose(made.insert_teams_one.id)
         await signIn.reload()
         onClose()
       })}

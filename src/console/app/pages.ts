@@ -35,7 +35,14 @@ export interface PageLine {
   readonly menu?: { readonly group: 'watch' | 'connect' | 'team'; readonly icon: typeof IconActivity }
   /** @default everybody */
   readonly roles?: readonly Role[]
+  /** It is there for the platform's own things as well, and uses `useOwner`. @default false */
+  readonly platform?: boolean
+  /** Whose `:id` the page shows: who opens another team's, comes to that team. */
+  readonly table?: Table
 }
+
+/** Tables whose rows belong to a team, or to the platform. */
+export type Table = 'sessions' | 'flows' | 'webhooks' | 'connections'
 
 /** In the order of the menu. */
 export const pageLines: readonly PageLine[] = [
@@ -53,7 +60,7 @@ export const pageLines: readonly PageLine[] = [
     frame: 'team',
     menu: { group: 'watch', icon: IconFileText },
   },
-  { path: '/sessions/:id', folder: 'session', title: 'page.session', frame: 'team' },
+  { path: '/sessions/:id', folder: 'session', title: 'page.session', frame: 'team', table: 'sessions' },
   {
     path: '/audit',
     folder: 'audit',
@@ -68,21 +75,23 @@ export const pageLines: readonly PageLine[] = [
     frame: 'team',
     menu: { group: 'connect', icon: IconGitBranch },
   },
-  { path: '/flows/:id', folder: 'flow', title: 'page.flow', frame: 'team' },
+  { path: '/flows/:id', folder: 'flow', title: 'page.flow', frame: 'team', table: 'flows' },
   {
     path: '/integrations',
     folder: 'integrations',
     title: 'page.integrations',
     frame: 'team',
     menu: { group: 'connect', icon: IconArrowsExchange },
+    platform: true,
   },
-  { path: '/integrations/:id', folder: 'integration', title: 'page.integration', frame: 'team' },
+  { path: '/integrations/:id', folder: 'integration', title: 'page.integration', frame: 'team', platform: true },
   {
     path: '/webhooks',
     folder: 'webhooks',
     title: 'page.webhooks',
     frame: 'team',
     menu: { group: 'connect', icon: IconWebhook },
+    platform: true,
   },
   {
     path: '/webhooks/new',
@@ -90,14 +99,17 @@ export const pageLines: readonly PageLine[] = [
     title: 'page.webhook-new',
     frame: 'team',
     roles: ['admin', 'editor'],
+    platform: true,
   },
-  { path: '/webhooks/:id', folder: 'webhook', title: 'page.webhook', frame: 'team' },
+  { path: '/webhooks/:id', folder: 'webhook', title: 'page.webhook', frame: 'team', platform: true, table: 'webhooks' },
   {
     path: '/webhooks/:id/edit',
     folder: 'webhook-edit',
     title: 'page.webhook',
     frame: 'team',
     roles: ['admin', 'editor'],
+    platform: true,
+    table: 'webhooks',
   },
   {
     path: '/connections',
@@ -105,6 +117,7 @@ export const pageLines: readonly PageLine[] = [
     title: 'page.connections',
     frame: 'team',
     menu: { group: 'connect', icon: IconPlugConnected },
+    platform: true,
   },
   {
     path: '/connections/new',
@@ -112,22 +125,32 @@ export const pageLines: readonly PageLine[] = [
     title: 'page.connection-new',
     frame: 'team',
     roles: ['admin', 'editor'],
+    platform: true,
   },
-  { path: '/connections/:id', folder: 'connection', title: 'page.connection', frame: 'team' },
+  {
+    path: '/connections/:id',
+    folder: 'connection',
+    title: 'page.connection',
+    frame: 'team',
+    platform: true,
+    table: 'connections',
+  },
   {
     path: '/connectors',
     folder: 'connectors',
     title: 'page.connectors',
     frame: 'team',
     menu: { group: 'connect', icon: IconBuildingStore },
+    platform: true,
   },
-  { path: '/connectors/:id', folder: 'connector', title: 'page.connector', frame: 'team' },
+  { path: '/connectors/:id', folder: 'connector', title: 'page.connector', frame: 'team', platform: true },
   {
     path: '/credentials',
     folder: 'credentials',
     title: 'page.credentials',
     frame: 'team',
     menu: { group: 'team', icon: IconKey },
+    platform: true,
   },
   { path: '/team', folder: 'team', title: 'page.team', frame: 'team', menu: { group: 'team', icon: IconUsersGroup } },
   { path: '/api', folder: 'api', title: 'page.api', frame: 'team', menu: { group: 'team', icon: IconApi } },
@@ -151,10 +174,13 @@ export const pages: readonly Page[] = pageLines.flatMap((line) => {
   return load ? [{ ...line, load }] : []
 })
 
-/** @returns the pages of the menu that this role sees, in order. */
-export function menuOf(role: Role): readonly (Page & { readonly menu: NonNullable<PageLine['menu']> })[] {
+/** @returns the pages of the menu that this role sees in a team, or in the platform, in order. */
+export function menuOf(
+  role: Role,
+  isPlatform = false,
+): readonly (Page & { readonly menu: NonNullable<PageLine['menu']> })[] {
   return pages.filter(
     (page): page is Page & { readonly menu: NonNullable<PageLine['menu']> } =>
-      page.menu !== undefined && (page.roles?.includes(role) ?? true),
+      page.menu !== undefined && (page.roles?.includes(role) ?? true) && (!isPlatform || page.platform === true),
   )
 }

@@ -3,7 +3,7 @@ import { useDisclosure, useMediaQuery } from '@mantine/hooks'
 import { Link, Outlet, useLocation, useNavigation } from 'react-router'
 import { AccountMenu } from './account-menu.tsx'
 import { ConnectionNotice } from './connection-notice.tsx'
-import { useCan, useTeamChoice } from './context.tsx'
+import { platform, useCan, useTeamChoice } from './context.tsx'
 import { LanguageMenu } from './language-menu.tsx'
 import { Logo } from './logo.tsx'
 import { menuOf } from './pages.ts'
@@ -18,7 +18,7 @@ export function Shell() {
   const { t } = useAppText()
   const [opened, { toggle, close }] = useDisclosure()
   const narrow = useMediaQuery('(max-width: 47.99em)', undefined, { getInitialValueInEffect: false })
-  const { team } = useTeamChoice()
+  const { team, isPlatform } = useTeamChoice()
   const loading = useNavigation().state === 'loading'
   return (
     <AppShell
@@ -67,7 +67,7 @@ export function Shell() {
       </AppShell.Navbar>
       <AppShell.Main id="main" tabIndex={-1} style={{ outline: 'none' }}>
         {/* Another team is another page: nothing of the one before may stay. */}
-        <Box maw={1280} mx="auto" key={team?.id}>
+        <Box maw={1280} mx="auto" key={isPlatform ? platform : team?.id}>
           <ConnectionNotice />
           <Outlet />
         </Box>
@@ -79,8 +79,9 @@ export function Shell() {
 function Menu({ onGo }: { readonly onGo: () => void }) {
   const { t } = useAppText()
   const { role } = useCan()
+  const { isPlatform } = useTeamChoice()
   const { pathname } = useLocation()
-  const entries = menuOf(role)
+  const entries = menuOf(role, isPlatform)
   return groups.map((group) => {
     const own = entries.filter(({ menu }) => menu.group === group)
     if (own.length === 0) return null
