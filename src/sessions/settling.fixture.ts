@@ -84,6 +84,7 @@ export async function settlingGround() {
         checker,
         log: silentLog,
         retentionAfterRetrievalDays: 5,
+        maxDataBytes: 5 * 1024 * 1024,
         pollMs: 20,
         retryMs: [5, 5],
         modifiers: {

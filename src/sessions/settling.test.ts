@@ -213,6 +213,11 @@ describe('a modifier that fails', () => {
       (data: object) => ({ ...data, tower: JSON.parse(`${'['.repeat(300)}${']'.repeat(300)}`) }),
       /200 levels/,
     ],
+    [
+      'more than a session may have',
+      (data: object) => ({ ...data, text: 'x'.repeat(5 * 1024 * 1024) }),
+      /5242\d{3} bytes long.* 5242880/,
+    ],
   ])('by returning %s changes nothing', async (_, change, message) => {
     const wrong = await ground.modifier(change)
     ground.engine()

@@ -79,6 +79,8 @@ export interface SettlingOptions {
   readonly log: Log
   /** Days that a grant still lasts after its first retrieval, where the team has not set its own. */
   readonly retentionAfterRetrievalDays: number
+  /** Bytes that the data of a session may have, as when it is submitted; a change to more is not taken. */
+  readonly maxDataBytes: number
   /** Called when rows have changed: deliveries are due, live queries have something to show. */
   readonly committed?: () => void
   /** Told of each session that has settled: how long its modifiers took, in seconds, and their changes; for metrics. */
@@ -112,7 +114,7 @@ const patience = { failures: 5, restMs: 30_000 }
 
 /**
  * @example
- * const settling = startSettling({ pool, checker, modifiers, log, retentionAfterRetrievalDays: 5 })
+ * const settling = startSettling({ pool, checker, modifiers, log, retentionAfterRetrievalDays: 5, maxDataBytes: 5_242_880 })
  * await settling.close()
  */
 export function startSettling(options: SettlingOptions): Settling {
@@ -344,7 +346,7 @@ class SettlingEngine implements Settling {
     wanted: unknown,
     isPresent: (content: object) => boolean,
   ): Promise<{ readonly changed: boolean; readonly schemaUrl: string | null; readonly fault?: string }> {
-    const { pool, checker } = this.#options
+    const { pool, checker, maxDataBytes } = this.#options
     const { team_id, schema_url: stated } = session
     const refused = (fault: string) => ({ changed: false, schemaUrl: stated, fault })
     if (typeof wanted !== 'object' || wanted === null || Array.isArray(wanted)) {
@@ -354,6 +356,12 @@ class SettlingEngine implements Settling {
     if (problem !== null) return refused(`The change was not taken: its data ${problem}.`)
     if (isPresent(wanted)) return { changed: false, schemaUrl: stated }
     const data = JSON.stringify(wanted)
+    const bytes = Buffer.byteLength(data)
+    if (bytes > maxDataBytes) {
+      return refused(
+        `The change was not taken: it would make the data ${bytes} bytes long, and a session's may have ${maxDataBytes} (MAX_BODY_BYTES).`,
+      )
+    }
     const { schema_url, problems } = await judgeData(
       { team_id, required, stated, facts: schemas, data },
       { database: { pool }, checker },

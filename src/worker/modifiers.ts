@@ -69,6 +69,7 @@ export function startModifiers({
       environment: environmentOf(config),
     }),
     retentionAfterRetrievalDays: config.RETENTION_AFTER_RETRIEVAL_DAYS,
+    maxDataBytes: config.MAX_BODY_BYTES,
     committed: () => notifier.notify(),
     ...settlingOptions,
   })
