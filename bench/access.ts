@@ -24,6 +24,7 @@ import { keepRate, saturate } from './ground/load.ts'
 import { machineFacts } from './ground/machine.ts'
 import { startProcess } from './ground/processes.ts'
 import { writeReport } from './ground/report.ts'
+import { runMeasured } from './ground/run.ts'
 
 const { values: options } = parseArgs({ options: { quick: { type: 'boolean', default: false } } })
 const parameters = options.quick
@@ -35,19 +36,7 @@ const query = '{ integrations { id slug name status } }'
 type Send = (headers: Readonly<Record<string, string>>) => Promise<number>
 
 const stack = new AsyncDisposableStack()
-const interrupted = Promise.withResolvers<never>()
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.on(signal, () => interrupted.reject(new Error(`${signal}: stopped before the end.`)))
-}
-try {
-  await Promise.race([measure(), interrupted.promise])
-} catch (error) {
-  console.error(error)
-  process.exitCode = 1
-} finally {
-  await stack.disposeAsync()
-}
-process.exit()
+await runMeasured(stack, measure)
 
 async function measure(): Promise<void> {
   const ground = await startGround(stack)

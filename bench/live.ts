@@ -23,6 +23,7 @@ import { type Percentiles, spread } from './ground/figures.ts'
 import { type Ground, resultsFolder, startGround } from './ground/ground.ts'
 import { machineFacts } from './ground/machine.ts'
 import { type RunningProcess, startProcess } from './ground/processes.ts'
+import { runMeasured } from './ground/run.ts'
 import { type Command, now } from './live/command.ts'
 import { type Seeded, seed } from './live/seed.ts'
 import { type Scenario, Writer } from './live/writer.ts'
@@ -50,20 +51,7 @@ const stream = `subscription {
 }`
 
 const stack = new AsyncDisposableStack()
-const interrupted = Promise.withResolvers<never>()
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.on(signal, () => interrupted.reject(new Error(`${signal}: stopped before the end.`)))
-}
-process.on('uncaughtException', interrupted.reject)
-try {
-  await Promise.race([measure(), interrupted.promise])
-} catch (error) {
-  console.error(error)
-  process.exitCode = 1
-} finally {
-  await stack.disposeAsync()
-}
-process.exit()
+await runMeasured(stack, measure)
 
 interface Round extends Percentiles {
   /** Frames that came, over those that had to. */

@@ -25,6 +25,7 @@ import { saturate } from './ground/load.ts'
 import { machineFacts } from './ground/machine.ts'
 import { type RunningProcess, startProcess } from './ground/processes.ts'
 import { writeReport } from './ground/report.ts'
+import { runMeasured } from './ground/run.ts'
 import { compiled } from './queries/compile.ts'
 
 const { values: options } = parseArgs({ options: { quick: { type: 'boolean', default: false } } })
@@ -76,19 +77,7 @@ interface Contestant {
 }
 
 const stack = new AsyncDisposableStack()
-const interrupted = Promise.withResolvers<never>()
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.on(signal, () => interrupted.reject(new Error(`${signal}: stopped before the end.`)))
-}
-try {
-  await Promise.race([measure(), interrupted.promise])
-} catch (error) {
-  console.error(error)
-  process.exitCode = 1
-} finally {
-  await stack.disposeAsync()
-}
-process.exit()
+await runMeasured(stack, measure)
 
 async function measure(): Promise<void> {
   const ground = await startGround(stack)

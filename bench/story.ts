@@ -21,6 +21,7 @@ import { databaseNamed, type Ground, resultsFolder, startGround } from './ground
 import { saturate } from './ground/load.ts'
 import { machineFacts } from './ground/machine.ts'
 import { type Figure, printTable, writeReport } from './ground/report.ts'
+import { runMeasured } from './ground/run.ts'
 import { startReceiver } from './story/arrivals.ts'
 import { sessionOf } from './story/payload.ts'
 import { type Side, startBare, startSluice, webhookPaths } from './story/sides.ts'
@@ -48,24 +49,8 @@ const { values: options } = parseArgs({
 const wants = (half: 'accepted' | 'arrived') => options.only.includes(half)
 const parameters = { ...fixed, ...(options.quick ? quick : full) }
 
-class Interrupted extends Error {}
-
 const stack = new AsyncDisposableStack()
-const interrupted = Promise.withResolvers<never>()
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.on(signal, () => interrupted.reject(new Interrupted(`${signal}: stopped before the end.`)))
-}
-// A reader of our output that went away, for one: what was started is stopped all the same.
-process.on('uncaughtException', interrupted.reject)
-try {
-  await Promise.race([measure(), interrupted.promise])
-} catch (error) {
-  console.error(error instanceof Interrupted ? error.message : error)
-  process.exitCode = 1
-} finally {
-  await stack.disposeAsync()
-}
-process.exit()
+await runMeasured(stack, measure)
 
 async function measure(): Promise<void> {
   const startedAt = performance.now()
