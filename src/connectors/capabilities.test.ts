@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { unzipSync } from 'fflate'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Receiver, startReceiver } from '../../test/ground/receiver.ts'
 import { type TestStorage, testStorage } from '../../test/ground/storage.ts'
@@ -30,7 +31,7 @@ const everything = () => [{ socket: `127.0.0.1:${receiver.port}` }, 'mail', 'fil
 async function run(body: string, options: { permissions?: unknown[]; settings?: object; files?: object } = {}) {
   const { permissions = everything(), settings = {}, files = {} } = options
   const root = await ground.package(
-    `export default async ({ session, settings, config, request, mail, files, store, log }) => { ${body} }`,
+    `export default async ({ session, event, settings, config, request, mail, files, store, log }) => { ${body} }`,
     { permissions, settings: Object.keys(settings).map((key) => ({ key, type: 'LONG_STRING' })) },
   )
   const connection = await ground.connected(root, { config: { url: receiver.url }, settings: { ...settings } })
@@ -137,6 +138,57 @@ describe('request', () => {
       ['request', 200],
     ])
     expect(JSON.stringify(calls)).not.toContain('plan.pdf')
+    const read = { session_ids: { has: delivery.session_id }, operation: 'read_file' }
+    expect(await ground.database.prisma.auditEntry.count({ where: { ...read, outcome: 'granted' } })).toBe(2)
+  })
+
+  test('an archive is a body, or a part of one, with its length; what is wrong with it is said in words', async () => {
+    const plan = Buffer.alloc(3 * 1024 * 1024, 'p')
+    const { report, lines, calls, delivery } = await run(
+      `const entries = [
+         { path: 'session.json', content: JSON.stringify(session) },
+         { path: 'raw.bin', content: new Uint8Array([0, 255]), date: '2026-01-31T09:30:00Z' },
+         { path: 'plans/1.pdf', file: 'plan.pdf' },
+       ]
+       await request.put(config.url, entries, { bodyType: 'archive' })
+       await request.post(config.url, [
+         { name: 'reference', content: event.id },
+         { name: 'file', archive: entries, filename: 'all.zip' },
+       ], { bodyType: 'multipart' })
+       for (const bad of [[{ path: '../a', content: '' }], [{ path: 'a', file: 'no.pdf' }], 'text']) {
+         await request.put(config.url, bad, { bodyType: 'archive' }).catch((error) => log.info(error.message)) }
+       return 'success'`,
+      { files: { 'plan.pdf': plan } },
+    )
+    expect(report).toMatchObject({ outcome: 'succeeded' })
+    const whole = await receiver.next(({ method }) => method === 'PUT')
+    expect(whole.headers).toMatchObject({
+      'content-type': 'application/zip',
+      'content-length': String(whole.body.length),
+    })
+    const files = unzipSync(whole.body)
+    expect(Object.keys(files)).toEqual(['session.json', 'raw.bin', 'plans/1.pdf'])
+    expect(plan.equals(files['plans/1.pdf'] ?? Buffer.of())).toBe(true)
+    const { headers, body } = await receiver.next(({ method }) => method === 'POST')
+    expect(headers['content-length']).toBe(String(body.length))
+    const form = await new Response(new Uint8Array(body), {
+      headers: { 'content-type': headers['content-type'] ?? '' },
+    }).formData()
+    const sent = form.get('file') as File
+    expect([form.get('reference'), sent.name, sent.type]).toEqual([delivery.session_id, 'all.zip', 'application/zip'])
+    expect(whole.body.equals(Buffer.from(await sent.arrayBuffer()))).toBe(true)
+    expect(lines).toEqual([
+      'This archive cannot be made: the path "../a" must not hold empty names, "." or "..".',
+      'The session has no file "no.pdf".',
+      'An archive is a list of entries.',
+    ])
+    expect(calls.map(({ kind, status }) => [kind, status])).toEqual([
+      ['files', 'opened'],
+      ['request', 200],
+      ['files', 'opened'],
+      ['request', 200],
+      ['files', 'not_found'],
+    ])
     const read = { session_ids: { has: delivery.session_id }, operation: 'read_file' }
     expect(await ground.database.prisma.auditEntry.count({ where: { ...read, outcome: 'granted' } })).toBe(2)
   })

@@ -214,6 +214,17 @@ function sessionFileCalls({ manifest, files, signal, note }: CapabilityOptions):
 } {
   const readers = new Map<number, ReturnType<typeof inChunks>>()
   let handles = 0
+  const streams = new Set<Readable>()
+  const end = () => {
+    for (const stream of streams) stream.destroy()
+  }
+  signal.addEventListener('abort', end, { once: true })
+  /** Until the run ends. */
+  const lasting = (stream: Readable) => {
+    streams.add(stream.once('close', () => streams.delete(stream)))
+    if (signal.aborted) stream.destroy()
+    return stream
+  }
   const allowed = () => {
     requirePermission(manifest, 'files', 'read files')
     if (!files) throw new CallRefused('UNREACHABLE', 'There is no file storage here.')
@@ -225,9 +236,8 @@ function sessionFileCalls({ manifest, files, signal, note }: CapabilityOptions):
     const begun = performance.now()
     try {
       const file = await source.open(nameOrId)
-      signal.addEventListener('abort', () => file.stream.destroy(), { once: true })
       note({ kind: 'files', target: `open ${file.id}`, status: 'opened', ms: since(begun), bytes: file.size })
-      return file
+      return { ...file, stream: lasting(file.stream), again: async () => lasting(await file.again()) }
     } catch (error) {
       const status = error instanceof CallRefused ? error.code.toLowerCase() : 'internal'
       note({ kind: 'files', target: 'open', status, ms: since(begun), bytes: 0 })
@@ -243,7 +253,7 @@ function sessionFileCalls({ manifest, files, signal, note }: CapabilityOptions):
         if (readers.size >= mostOpenFiles) {
           throw new CallRefused('LIMIT', `No more than ${mostOpenFiles} files may be open at the same time.`)
         }
-        const { stream, ...file } = await open(name)
+        const { stream, again: _, ...file } = await open(name)
         readers.set(++handles, inChunks(stream))
         return { handle: handles, file }
       },

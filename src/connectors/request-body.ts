@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { Readable } from 'node:stream'
 import { z } from 'zod'
+import { archiveOf, archiveSchema } from './archive.ts'
 import type { OpenedFile } from './run-files.ts'
 
 const formValue = z.union([z.string(), z.number(), z.boolean()])
@@ -13,11 +14,12 @@ const token = z
 
 const part = z.strictObject({
   name: token,
-  /** What it holds: one of these three. */
+  /** What it holds: one of these four. */
   text: z.string().optional(),
   base64: z.base64().optional(),
   /** Name or id of a file of the session. */
   file: z.string().max(1000).optional(),
+  archive: archiveSchema.optional(),
   filename: token.optional(),
   type: token.optional(),
 })
@@ -29,6 +31,7 @@ export const bodySchema = z
     z.strictObject({ json: z.json() }),
     z.strictObject({ form: z.record(z.string(), z.union([formValue, z.array(formValue)])) }),
     z.strictObject({ file: z.string().max(1000) }),
+    z.strictObject({ archive: archiveSchema }),
     z.strictObject({ parts: z.array(part).min(1).max(500) }),
   ])
   .nullable()
@@ -59,6 +62,7 @@ export async function outgoingBody(
     const { stream, size, type } = await open(body.file)
     return { content: stream, bytes: size, type }
   }
+  if ('archive' in body) return { ...(await archiveOf(body.archive, open)), type: 'application/zip' }
   return multipart(body.parts, open)
 }
 
@@ -84,11 +88,11 @@ async function multipart(
   }
   try {
     for (const each of parts) {
-      const file = each.file === undefined ? undefined : await open(each.file)
-      add(Buffer.from(headOf(each, file, boundary)))
-      if (file) {
-        pieces.push(file.stream)
-        bytes += file.size
+      const streamed = await streamedPart(each, open)
+      add(Buffer.from(headOf(each, streamed, boundary)))
+      if (streamed) {
+        pieces.push(streamed.stream)
+        bytes += streamed.size
       } else {
         add(Buffer.from(each.base64 ?? each.text ?? '', each.base64 === undefined ? 'utf8' : 'base64'))
       }
@@ -107,6 +111,19 @@ async function multipart(
   return { content, bytes, type: `multipart/form-data; boundary=${boundary}`, typeIsFixed: true }
 }
 
+type Streamed = Pick<OpenedFile, 'stream' | 'size' | 'name' | 'type'>
+
+/** Undefined for a part that is held. */
+async function streamedPart(
+  { file, archive }: z.output<typeof part>,
+  open: (nameOrId: string) => Promise<OpenedFile>,
+): Promise<Streamed | undefined> {
+  if (file !== undefined) return open(file)
+  if (archive === undefined) return undefined
+  const { content, bytes } = await archiveOf(archive, open)
+  return { stream: content, size: bytes, name: 'archive.zip', type: 'application/zip' }
+}
+
 async function* joined(pieces: readonly (Buffer | Readable)[]): AsyncGenerator<Buffer> {
   for (const piece of pieces) {
     if (Buffer.isBuffer(piece)) yield piece
@@ -116,11 +133,11 @@ async function* joined(pieces: readonly (Buffer | Readable)[]): AsyncGenerator<B
 
 function headOf(
   { name, filename, type, base64 }: z.output<typeof part>,
-  file: OpenedFile | undefined,
+  streamed: Streamed | undefined,
   boundary: string,
 ): string {
-  const called = filename ?? file?.name
-  const contentType = type ?? file?.type ?? (base64 === undefined ? undefined : 'application/octet-stream')
+  const called = filename ?? streamed?.name
+  const contentType = type ?? streamed?.type ?? (base64 === undefined ? undefined : 'application/octet-stream')
   const disposition = `form-data; name="${quoted(name)}"${called === undefined ? '' : `; filename="${quoted(called)}"`}`
   return [
     `--${boundary}`,

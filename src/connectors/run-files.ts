@@ -26,6 +26,8 @@ export interface OpenedFile extends FileInfo {
   readonly size: number
   /** Read it to its end or destroy it. */
   readonly stream: Readable
+  /** The same content from its start, for a body that is read twice. It belongs to this opening and is not audited again. */
+  readonly again: () => Promise<Readable>
 }
 
 /** Files of one run's session. Every method throws CallRefused. */
@@ -89,11 +91,8 @@ export function sessionFiles({ pool, objects, connection_id, session_id, deliver
       if (file.status !== 'stored') {
         throw new CallRefused('NOT_FOUND', `The file "${file.name}" is ${file.status}. ${reason ?? ''}`.trim())
       }
-      try {
-        return { ...file, size: file.size ?? 0, stream: await objects.get(object_key) }
-      } catch (error) {
-        throw refusalOf(error)
-      }
+      const read = () => answered(() => objects.get(object_key))
+      return { ...file, size: file.size ?? 0, stream: await read(), again: read }
     },
   }
 }

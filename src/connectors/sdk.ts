@@ -162,7 +162,7 @@ export interface FullResponse<Body = unknown> extends Response<Body> {
   readonly headers: Readonly<Record<string, string>>
 }
 
-/** One part of a multipart body: a text, bytes, or a file of the session, which is streamed and never in your memory. */
+/** One part of a multipart body: a text, bytes, or what is streamed and never in your memory: a file of the session, an archive. */
 export type Part =
   | {
       readonly name: string
@@ -179,6 +179,39 @@ export type Part =
       readonly filename?: string
       readonly type?: string
     }
+  | {
+      readonly name: string
+      /** A zip, which the host makes while it sends it. */
+      readonly archive: readonly ArchiveEntry[]
+      /** @default 'archive.zip' */
+      readonly filename?: string
+      /** @default 'application/zip' */
+      readonly type?: string
+    }
+
+/**
+ * One file in a zip: a text, bytes, or a file of the session, which is streamed and never in your memory. All files are
+ * opened and read once before a byte is sent, so one that is missing stops the request. Entries are stored, not
+ * compressed, so the request has its Content-Length, however large it is; the same entries make the same bytes.
+ *
+ * An archive has 1 to 1,000 entries. Texts and bytes of one request have some 6 MB together; files of the session count
+ * for nothing there. What breaks a rule is a {@link CapabilityError} `INVALID` that names it.
+ */
+export type ArchiveEntry = {
+  /**
+   * Where it lies in the archive: `plans/north.pdf`. Relative, without `\\`, empty names, `.` and `..`; at most 500
+   * letters, and 255 bytes a name. No two may be the same for a reader that knows no letter case.
+   */
+  readonly path: string
+  /** ISO 8601, from 1980 on; what readers show is UTC. @default 1980-01-01 */
+  readonly date?: string
+} & (
+  | { readonly content: string | Uint8Array }
+  | {
+      /** Name or id of a file of the session. Needs `"files"` in the manifest's permissions. */
+      readonly file: string
+    }
+)
 
 /** What `body` is, where its own type does not say so. */
 export type BodyType =
@@ -195,6 +228,8 @@ export type BodyType =
   | 'multipart'
   /** Name or id of a file of the session, which is streamed as the body. */
   | 'file'
+  /** A list of {@link ArchiveEntry}, sent as a zip. */
+  | 'archive'
 
 /** What every request can be given. */
 export interface RequestOptions {

@@ -421,22 +421,34 @@ function bodyOf(body: unknown, bodyType: unknown): unknown {
       return { form: body }
     case 'file':
       return { file: body }
+    case 'archive':
+      return { archive: held(body, 'An archive is a list of entries.') }
     case 'multipart': {
-      if (!isArray(body)) throw new PlainTypeError('A multipart body is a list of parts.')
-      const parts: unknown[] = []
-      for (let index = 0; index < body.length; index++) {
-        const { content, ...part } = body[index]
-        if (content !== undefined)
-          part[isBytes(content) ? 'base64' : 'text'] = isBytes(content) ? base64(content) : text(content)
-        parts[index] = part
+      const parts = held(body, 'A multipart body is a list of parts.')
+      for (let index = 0; index < parts.length; index++) {
+        const part = parts[index] as { archive?: unknown }
+        if (part.archive !== undefined) part.archive = held(part.archive, 'An archive is a list of entries.')
       }
       return { parts }
     }
     default:
       throw new PlainTypeError(
-        `There is no bodyType "${text(type)}". It is json, text, bytes, base64, form, multipart or file.`,
+        `There is no bodyType "${text(type)}". It is json, text, bytes, base64, form, multipart, file or archive.`,
       )
   }
+}
+
+/** Parts or entries, with `content` as what it is: text or bytes. */
+function held(list: unknown, message: string): unknown[] {
+  if (!isArray(list)) throw new PlainTypeError(message)
+  const copies: unknown[] = []
+  for (let index = 0; index < list.length; index++) {
+    const { content, ...copy } = list[index]
+    if (content !== undefined)
+      copy[isBytes(content) ? 'base64' : 'text'] = isBytes(content) ? base64(content) : text(content)
+    copies[index] = copy
+  }
+  return copies
 }
 
 interface Chunk {

@@ -111,7 +111,8 @@ export function folderFiles(files: Sample['files']): RunFiles {
     async open(name) {
       const file = files[name]
       if (file === undefined) throw new CallRefused('NOT_FOUND', `The session has no file "${name}".`)
-      return { ...(await info(name, file)), stream: createReadStream(file) }
+      const again = async () => createReadStream(file)
+      return { ...(await info(name, file)), stream: await again(), again }
     },
   }
 }
