@@ -19,16 +19,18 @@ const everyMs = 5_000
 /**
  * Asked again every five seconds while the page is in sight.
  *
+ * @param team none for the platform, whose deliveries wait in the teams' queues.
  * @returns by the id of a webhook or connection; undefined before the first answer. A target without an entry has none.
  */
-export function useWaiting(team: string): ReadonlyMap<string, number> | undefined {
-  const { data, refresh } = useRead(waitingOfTeam, { team })
+export function useWaiting(team: string | undefined): ReadonlyMap<string, number> | undefined {
+  const { data, refresh } = useRead(waitingOfTeam, { team: team ?? '' }, { paused: !team })
   useEffect(() => {
+    if (!team) return
     const refreshInSight = () => {
       if (!document.hidden) refresh()
     }
     const timer = setInterval(refreshInSight, everyMs)
     return () => clearInterval(timer)
-  }, [refresh])
+  }, [team, refresh])
   return useMemo(() => data && new Map(data.activity.waiting_targets.map(({ id, waiting }) => [id, waiting])), [data])
 }

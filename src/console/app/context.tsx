@@ -1,5 +1,15 @@
 /** What pages know of where they are: the person, the chosen team, and what may be done in it. */
-import { createContext, type ReactNode, useContext, useEffect, useMemo, useState, useSyncExternalStore } from 'react'
+import {
+  createContext,
+  type ReactNode,
+  type RefObject,
+  useContext,
+  useEffect,
+  useMemo,
+  useRef,
+  useState,
+  useSyncExternalStore,
+} from 'react'
 import { Provider as UrqlProvider } from 'urql'
 import { type Connection, createConnection, type SocketState } from '../api/client.ts'
 import type { Person, Role, Team } from '../api/person.ts'
@@ -27,6 +37,8 @@ interface Place {
   readonly team: Team | null
   readonly isPlatform: boolean
   readonly choose: (id: string) => void
+  /** The row whose team was found out last; see `useRowOwner`. */
+  readonly arrivedAt: RefObject<string>
   readonly connection: Connection
 }
 
@@ -39,6 +51,7 @@ export const platform = 'platform'
 export function PlaceProvider({ person, children }: { readonly person: Person; readonly children: ReactNode }) {
   const signIn = useSignIn()
   const [wanted, setWanted] = useState(() => localStorage.getItem(teamKey))
+  const arrivedAt = useRef('')
   const isPlatform = person.isAdmin && wanted === platform
   const team = isPlatform ? null : (person.teams.find(({ id }) => id === wanted) ?? person.teams[0] ?? null)
   const role: Role = team?.role ?? (person.isAdmin ? 'admin' : 'viewer')
@@ -51,6 +64,7 @@ export function PlaceProvider({ person, children }: { readonly person: Person; r
         team,
         isPlatform,
         connection,
+        arrivedAt,
         choose: (id) => {
           localStorage.setItem(teamKey, id)
           setWanted(id)
@@ -85,7 +99,7 @@ export function usePerson(): Person {
 }
 
 /** Where the person is. Pages use `useTeam` or `useOwner`. */
-export function useTeamChoice(): Pick<Place, 'team' | 'isPlatform' | 'choose'> {
+export function useTeamChoice(): Pick<Place, 'team' | 'isPlatform' | 'choose' | 'arrivedAt'> {
   return usePlace()
 }
 
@@ -100,16 +114,18 @@ export interface Owner {
   readonly team: Team | null
   /** What `team_id` of its rows is compared with, for `$owner: uuid_comparison_exp!`. */
   readonly rows: Readonly<Record<string, unknown>>
+  /** Of the teams whose sessions they may serve: the one, or all. */
+  readonly slugs: readonly string[]
 }
 
 /** Of pages with `platform: true` in app/pages.ts, in place of `useTeam`. */
 export function useOwner(): Owner {
-  const { team, isPlatform } = usePlace()
+  const { person, team, isPlatform } = usePlace()
   return useMemo(() => {
-    if (isPlatform) return { team: null, rows: { _is_null: true } }
-    const { id } = needed(team, 'a chosen team')
-    return { team, rows: { _eq: id } }
-  }, [team, isPlatform])
+    if (isPlatform) return { team: null, rows: { _is_null: true }, slugs: person.teams.map(({ slug }) => slug) }
+    const { id, slug } = needed(team, 'a chosen team')
+    return { team, rows: { _eq: id }, slugs: [slug] }
+  }, [person, team, isPlatform])
 }
 
 export interface Can {

@@ -2,9 +2,10 @@
 import { type MantineColorScheme, Menu, Text, Tooltip, useMantineColorScheme } from '@mantine/core'
 import { IconLogout, IconUserCog } from '@tabler/icons-react'
 import { type ReactElement, useState } from 'react'
-import { Link } from 'react-router'
+import { Link, matchPath, useLocation, useNavigate } from 'react-router'
 import { type Language, languages, setLanguage } from '../i18n/texts.ts'
-import { usePerson, useSignIn, useTeamChoice } from './context.tsx'
+import { platform, usePerson, useSignIn, useTeamChoice } from './context.tsx'
+import { pages, platformStart } from './pages.ts'
 import { useAppText } from './text.ts'
 import { schemes } from './theme-menu.tsx'
 
@@ -87,10 +88,26 @@ export function AccountChoices({ target }: MenuProps) {
   )
 }
 
+/** A page that shows one thing of the team before gives way to its list; one that is not there, to the first that is. */
+function useChoice(): (id: string) => void {
+  const { choose } = useTeamChoice()
+  const { pathname } = useLocation()
+  const navigate = useNavigate()
+  return (id) => {
+    const list = /^\/(integrations|flows|webhooks|connections)\/./.exec(pathname)?.[1]
+    const wanted = list ? `/${list}` : pathname
+    const isThere = id !== platform || pages.some((page) => page.platform && matchPath(page.path, wanted))
+    const next = isThere ? wanted : platformStart
+    choose(id)
+    if (next !== pathname) void navigate(next)
+  }
+}
+
 export function TeamChoices({ target }: MenuProps) {
   const { t } = useAppText()
-  const { teams } = usePerson()
-  const { team, chooseTeam } = useTeamChoice()
+  const { teams, isAdmin } = usePerson()
+  const { team, isPlatform } = useTeamChoice()
+  const choose = useChoice()
   const [sought, setSought] = useState('')
   const found = teams.filter(({ name }) => name.toLowerCase().includes(sought.trim().toLowerCase()))
   return (
@@ -106,7 +123,18 @@ export function TeamChoices({ target }: MenuProps) {
           />
         )}
         <div style={{ maxHeight: '60dvh', overflowY: 'auto' }}>
-          <Menu.RadioGroup value={team?.id ?? null} onChange={chooseTeam}>
+          <Menu.RadioGroup value={isPlatform ? platform : (team?.id ?? null)} onChange={choose}>
+            {isAdmin && sought.trim() === '' && (
+              <>
+                <Menu.RadioItem value={platform} closeMenuOnClick>
+                  {t('platform')}
+                  <Text component="span" size="xs" c="dimmed" display="block">
+                    {t('platform.text')}
+                  </Text>
+                </Menu.RadioItem>
+                {teams.length > 0 && <Menu.Divider />}
+              </>
+            )}
             {found.map(({ id, name }) => (
               <Menu.RadioItem key={id} value={id} closeMenuOnClick>
                 {name}
@@ -114,7 +142,7 @@ export function TeamChoices({ target }: MenuProps) {
             ))}
           </Menu.RadioGroup>
         </div>
-        {found.length === 0 && <Menu.Label>{t('team.notFound')}</Menu.Label>}
+        {found.length === 0 && sought.trim() !== '' && <Menu.Label>{t('team.notFound')}</Menu.Label>}
       </Menu.Dropdown>
     </Menu>
   )

@@ -60,6 +60,23 @@ export function NotFound() {
   )
 }
 
+/** The page shows a team's things, and the platform is chosen. */
+export function NeedsTeam() {
+  const { t } = useAppText()
+  return (
+    <Message
+      title={t('needsTeam.title')}
+      actions={
+        <Button component={Link} to="/">
+          {t('notFound.home')}
+        </Button>
+      }
+    >
+      {t('needsTeam.text')}
+    </Message>
+  )
+}
+
 /** The page is for another role. */
 export function Forbidden() {
   const { t } = useAppText()

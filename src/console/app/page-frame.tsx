@@ -1,9 +1,10 @@
 import { type ReactNode, useEffect, useLayoutEffect, useRef } from 'react'
-import { useLocation } from 'react-router'
+import { Navigate, useLocation } from 'react-router'
 import { useCan, useTeamChoice } from './context.tsx'
-import { Forbidden, NoTeam } from './messages.tsx'
-import type { Page } from './pages.ts'
+import { Forbidden, Loading, NeedsTeam, NoTeam } from './messages.tsx'
+import { type Page, platformStart } from './pages.ts'
 import { useAppText } from './text.ts'
+import { useRowOwner } from './use-row-owner.ts'
 
 /** Around each page: its title until it sets its own, the focus on its heading, and whether it is for this person. */
 export function PageFrame({ page, children }: { readonly page: Page; readonly children: ReactNode }) {
@@ -31,9 +32,14 @@ function FirstTitle({ page }: { readonly page: Page }) {
 }
 
 function TeamFrame({ page, children }: { readonly page: Page; readonly children: ReactNode }) {
-  const { team } = useTeamChoice()
+  const { team, isPlatform } = useTeamChoice()
   const { role } = useCan()
-  if (!team) return <NoTeam />
+  const isFinding = useRowOwner(page.table)
+  if (isPlatform && !page.platform) {
+    if (isFinding) return <Loading />
+    return page.path === '/' ? <Navigate to={platformStart} replace /> : <NeedsTeam />
+  }
+  if (!team && !isPlatform) return <NoTeam />
   if (page.roles && !page.roles.includes(role)) return <Forbidden />
   return children
 }

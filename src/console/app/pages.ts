@@ -67,6 +67,7 @@ export const pageLines: readonly PageLine[] = [
     title: 'page.audit',
     frame: 'team',
     menu: { group: 'watch', icon: IconShieldCheck },
+    platform: true,
   },
   {
     path: '/flows',
@@ -173,6 +174,9 @@ export const pages: readonly Page[] = pageLines.flatMap((line) => {
   const load = modules[`../pages/${line.folder}/index.tsx`]
   return load ? [{ ...line, load }] : []
 })
+
+/** Where the platform begins. */
+export const platformStart = '/integrations'
 
 /** @returns the pages of the menu that this role sees in a team, or in the platform, in order. */
 export function menuOf(

@@ -88,7 +88,7 @@ function Menu({ onGo }: { readonly onGo: () => void }) {
     return (
       <Box key={group} component="section" mb="sm" aria-labelledby={`menu-${group}`}>
         <Text id={`menu-${group}`} size="xs" fw={600} c="dimmed" px="sm" py={4}>
-          {t(`menu.${group}`)}
+          {t(isPlatform && group === 'team' ? 'platform' : `menu.${group}`)}
         </Text>
         {own.map(({ path, title, menu: { icon: Icon } }) => {
           const active = path === '/' ? pathname === '/' : pathname === path || pathname.startsWith(`${path}/`)

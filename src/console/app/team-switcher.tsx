@@ -6,16 +6,16 @@ import { useAppText } from './text.ts'
 
 const load = async () => (await import('./menus.tsx')).TeamChoices
 
-/** Chooses the team whose things all pages show. Somebody with one team sees its name. */
+/** Chooses the team whose things all pages show; of admins the platform too. Somebody with one team sees its name. */
 export function TeamSwitcher() {
   const { t } = useAppText()
-  const { teams } = usePerson()
-  const { team } = useTeamChoice()
-  if (!team) return null
-  if (teams.length === 1) {
+  const { teams, isAdmin } = usePerson()
+  const { team, isPlatform } = useTeamChoice()
+  const name = isPlatform ? t('platform') : (team?.name ?? t('team.choose'))
+  if (!isAdmin && teams.length < 2) {
     return (
       <Text fw={550} truncate>
-        {team.name}
+        {team?.name}
       </Text>
     )
   }
@@ -26,11 +26,11 @@ export function TeamSwitcher() {
         px="sm"
         miw={0}
         maw={280}
-        aria-label={`${t('team.switch')}: ${team.name}`}
+        aria-label={`${t('team.switch')}: ${name}`}
         rightSection={<IconChevronDown size={16} aria-hidden />}
       >
         <Text component="span" inherit truncate>
-          {team.name}
+          {name}
         </Text>
       </Button>
     </MenuOnDemand>

@@ -113,7 +113,7 @@ function actorChoices(actors: ActorsData | undefined, t: ReturnType<typeof useTe
     { group: t('actor.kinds'), items: actorKinds.map((kind) => ({ value: kind as string, label: t(`kind.${kind}`) })) },
     {
       group: t('actor.people'),
-      items: (actors?.team_members ?? []).flatMap(({ user }) => (user ? [{ value: user.id, label: user.name }] : [])),
+      items: (actors?.users ?? []).map(({ id, name }) => ({ value: id, label: name })),
     },
     {
       group: t('actor.credentials'),

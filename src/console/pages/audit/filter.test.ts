@@ -5,7 +5,7 @@ const team = 'b7ff3e5e-0000-4000-8000-000000000001'
 const id = '0193a1c2-5d6e-7f80-9123-456789abcdef'
 const now = Date.parse('2026-11-22T12:00:00Z')
 const filterOf = (address: string) => readFilter(new URLSearchParams(address))
-const conditionFor = (address: string) => conditionOf(team, filterOf(address), now)
+const conditionFor = (address: string) => conditionOf({ _eq: team }, filterOf(address), now)
 
 it('an address without anything is the whole log of the team', () => {
   expect(conditionFor('')).toEqual({ _and: [{ team_id: { _eq: team } }] })
@@ -34,7 +34,7 @@ it('a page goes on after the last entry of the one before, also where two have t
   const place = { at: '2026-11-22T10:00:00.123+00:00', id }
   const address = new URLSearchParams({ before: placeText(place) })
   expect(readFilter(address).before).toEqual(place)
-  expect(conditionOf(team, readFilter(address), now)).toMatchObject({
+  expect(conditionOf({ _eq: team }, readFilter(address), now)).toMatchObject({
     _and: [{}, { _or: [{ at: { _lt: place.at } }, { at: { _eq: place.at }, id: { _lt: id } }] }],
   })
 })

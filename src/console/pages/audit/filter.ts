@@ -54,11 +54,14 @@ export function narrows({ actor, operation, outcome, session, span }: Filter): b
   return Boolean(actor || operation.trim() || outcome || session || span)
 }
 
-/** @param now the moment from which `span` counts back. */
-export function conditionOf(team: string, filter: Filter, now: number): object {
+/**
+ * @param owner what `team_id` is compared with.
+ * @param now the moment from which `span` counts back.
+ */
+export function conditionOf(owner: object, filter: Filter, now: number): object {
   const { actor, operation, outcome, session, before } = filter
   const from = fromOf(filter, now)
-  const parts: object[] = [{ team_id: { _eq: team } }]
+  const parts: object[] = [{ team_id: owner }]
   if (actor) parts.push('kind' in actor ? { actor_kind: { _eq: actor.kind } } : { actor_id: { _eq: actor.id } })
   if (operation.trim()) parts.push({ operation: { _ilike: `%${operation.trim().replaceAll(/[\\%_]/g, '\\$&')}%` } })
   if (outcome) parts.push({ outcome: { _eq: outcome } })

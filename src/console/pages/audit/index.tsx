@@ -3,7 +3,7 @@ import { IconShieldCheck } from '@tabler/icons-react'
 import { useEffect, useMemo } from 'react'
 import { useSearchParams } from 'react-router'
 import { useLive, useRead } from '../../api/hooks.ts'
-import { useCan, useTeam } from '../../app/context.tsx'
+import { useCan, useOwner } from '../../app/context.tsx'
 import { EmptyState } from '../../kit/empty-state.tsx'
 import { LiveDot } from '../../kit/live-dot.tsx'
 import { Loaded } from '../../kit/loaded.tsx'
@@ -23,17 +23,21 @@ const headMs = 15_000
 /** Who did what, when and from where, as it happens; and how far nobody can change it any more. */
 export function Component() {
   const { t } = useText()
-  const team = useTeam()
+  const { team, rows: owner } = useOwner()
   const { edit } = useCan()
   const [address, setAddress] = useSearchParams()
   const key = address.toString()
   // Spans count back from when they were chosen: a limit that moved would be another live query at every moment.
   const [filter, where] = useMemo(() => {
     const filter = readFilter(new URLSearchParams(key))
-    return [filter, conditionOf(team.id, filter, Date.now())]
-  }, [key, team.id])
+    return [filter, conditionOf(owner, filter, Date.now())]
+  }, [key, owner])
   const entries = useLive(liveEntries, { where, limit: pageSize }, { keep: true })
-  const actors = useRead(actorsOfTeam, { team: team.id }).data
+  const actors = useRead(actorsOfTeam, {
+    owner,
+    // The platform has administrators in place of members.
+    people: team ? { memberships: { team_id: owner } } : { is_admin: { _eq: true } },
+  }).data
   const names = useMemo(() => namesOf(actors), [actors])
   const head = useHead()
 
@@ -55,7 +59,7 @@ export function Component() {
     <>
       <PageHeader
         title={t('title')}
-        description={t('description')}
+        description={t(team ? 'description' : 'platform.description')}
         badge={<LiveDot />}
         actions={edit && <ExportMenu filter={filter} />}
       />
@@ -68,7 +72,7 @@ export function Component() {
           ) : (
             <>
               <Chain head={head} />
-              <FilterBar key={team.id} filter={filter} actors={actors} onChange={change} />
+              <FilterBar filter={filter} actors={actors} onChange={change} />
               {rows.length === 0 ? (
                 <EmptyState
                   icon={IconShieldCheck}
@@ -140,7 +144,6 @@ function useHead() {
 }
 
 function namesOf(actors: ActorsData | undefined): ReadonlyMap<string, string> {
-  const people = (actors?.team_members ?? []).flatMap(({ user }) => user ?? [])
-  const all = [...people, ...(actors?.api_credentials ?? []), ...(actors?.connections ?? [])]
+  const all = [...(actors?.users ?? []), ...(actors?.api_credentials ?? []), ...(actors?.connections ?? [])]
   return new Map(all.map(({ id, name }) => [id, name]))
 }

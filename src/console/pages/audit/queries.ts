@@ -41,17 +41,17 @@ export const entryDetail = gql<{ audit_entries_by_pk: EntryDetail | null }, { id
 `)
 
 export interface ActorsData {
-  readonly team_members: readonly { readonly user: { readonly id: string; readonly name: string } | null }[]
+  readonly users: readonly { readonly id: string; readonly name: string }[]
   readonly api_credentials: readonly { readonly id: string; readonly name: string }[]
   readonly connections: readonly { readonly id: string; readonly name: string }[]
 }
 
 /** Names for ids: who may have done something here. */
-export const actorsOfTeam = gql<ActorsData, { team: string }>(`
-  query AuditActors($team: uuid!) {
-    team_members(where: { team_id: { _eq: $team } }, limit: 500) { user { id name } }
-    api_credentials(where: { team_id: { _eq: $team } }, order_by: [{ name: asc }], limit: 500) { id name }
-    connections(where: { team_id: { _eq: $team } }, order_by: [{ name: asc }], limit: 500) { id name }
+export const actorsOfTeam = gql<ActorsData, { owner: object; people: object }>(`
+  query AuditActors($owner: uuid_comparison_exp!, $people: users_bool_exp!) {
+    users(where: $people, order_by: [{ name: asc }], limit: 500) { id name }
+    api_credentials(where: { team_id: $owner }, order_by: [{ name: asc }], limit: 500) { id name }
+    connections(where: { team_id: $owner }, order_by: [{ name: asc }], limit: 500) { id name }
   }
 `)
 

@@ -2,9 +2,10 @@ import { Badge, Button, Group, Paper, SimpleGrid, Stack } from '@mantine/core'
 import { IconBuildingStore } from '@tabler/icons-react'
 import { Link } from 'react-router'
 import { useRead } from '../../api/hooks.ts'
+import { useOwner } from '../../app/context.tsx'
 import { EmptyState } from '../../kit/empty-state.tsx'
 import { Loaded } from '../../kit/loaded.tsx'
-import { newerFirst, titleOf } from '../connector-parts/manifest.ts'
+import { newerFirst, servesAll, titleOf } from '../connector-parts/manifest.ts'
 import { Presentation, useKindName } from '../connector-parts/presentation.tsx'
 import { connectorsToConnect } from './queries.ts'
 import { useText } from './text.ts'
@@ -13,11 +14,13 @@ import { useText } from './text.ts'
 export function Chooser() {
   const { t, language } = useText()
   const kindName = useKindName()
+  const { team } = useOwner()
   const connectors = useRead(connectorsToConnect, {})
   return (
     <Loaded of={connectors}>
       {({ connectors: rows }) => {
-        const newest = [...Map.groupBy(rows, ({ implementation }) => implementation).values()].flatMap(
+        const usable = team ? rows : rows.filter(({ kinds }) => servesAll(kinds))
+        const newest = [...Map.groupBy(usable, ({ implementation }) => implementation).values()].flatMap(
           (versions) => versions.toSorted((a, b) => newerFirst(a.version, b.version))[0] ?? [],
         )
         if (newest.length === 0) {

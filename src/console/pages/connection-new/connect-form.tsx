@@ -1,7 +1,7 @@
 import { Anchor, Button, Group, Paper, Select, Stack } from '@mantine/core'
 import { Link, useNavigate, useSearchParams } from 'react-router'
 import { useAction, useRead } from '../../api/hooks.ts'
-import { useTeam } from '../../app/context.tsx'
+import { useOwner } from '../../app/context.tsx'
 import { ErrorAlert } from '../../kit/error-alert.tsx'
 import { Loaded } from '../../kit/loaded.tsx'
 import { Section } from '../../kit/section.tsx'
@@ -25,8 +25,8 @@ interface Choice {
 }
 
 export function ConnectPage({ connector }: { readonly connector: ConnectorRow }) {
-  const team = useTeam()
-  const choices = useRead(choicesForConnection, { team: team.id })
+  const { rows: owner } = useOwner()
+  const choices = useRead(choicesForConnection, { owner })
   return <Loaded of={choices}>{(data) => <ConnectForm connector={connector} choices={data} />}</Loaded>
 }
 

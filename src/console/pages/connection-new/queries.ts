@@ -18,10 +18,10 @@ interface Choice {
   readonly slug: string
 }
 
-export const choicesForConnection = gql<{ integrations: Choice[]; flows: Choice[] }, { team: string }>(`
-  query ChoicesForConnection($team: uuid!) {
-    integrations(where: { team_id: { _eq: $team } }, order_by: [{ name: asc }], limit: 1000) { id name slug }
-    flows(where: { team_id: { _eq: $team } }, order_by: [{ name: asc }], limit: 1000) { id name slug }
+export const choicesForConnection = gql<{ integrations: Choice[]; flows: Choice[] }, { owner: object }>(`
+  query ChoicesForConnection($owner: uuid_comparison_exp!) {
+    integrations(where: { team_id: $owner }, order_by: [{ name: asc }], limit: 1000) { id name slug }
+    flows(where: { team_id: $owner }, order_by: [{ name: asc }], limit: 1000) { id name slug }
   }
 `)
 

@@ -2,7 +2,7 @@ import { Accordion, Badge, Button, Group, JsonInput, Modal, Select, Stack, Text,
 import { useForm } from '@mantine/form'
 import { useMemo, useState } from 'react'
 import { useAction, useRead } from '../../api/hooks.ts'
-import { useTeam } from '../../app/context.tsx'
+import { useOwner } from '../../app/context.tsx'
 import { ErrorAlert } from '../../kit/error-alert.tsx'
 import { JsonView } from '../../kit/json-view.tsx'
 import { Loaded } from '../../kit/loaded.tsx'
@@ -48,14 +48,14 @@ interface DryRunFormProps extends DryRunDialogProps {
 function DryRunForm({ connection, onAnswer, onClose }: DryRunFormProps) {
   const { t, language } = useText()
   const { t: kit } = useKitText()
-  const team = useTeam()
+  const { team, rows: owner } = useOwner()
   const where = useMemo(
     () => ({
-      team_id: { _eq: team.id },
+      ...(team ? { team_id: owner } : {}),
       status: { _eq: 'submitted' },
       grants: { integration_id: { _eq: connection.integration?.id ?? '' }, revoked_at: { _is_null: true } },
     }),
-    [team.id, connection.integration?.id],
+    [team, owner, connection.integration?.id],
   )
   const sessions = useRead(sessionsForDryRun, { where })
   const form = useForm<{ session_id: string | null; fixtures: string }>({

@@ -111,9 +111,9 @@ export const deleteConnection = gql<{ delete_connections_by_pk: { id: string } |
   mutation DeleteConnection($id: uuid!) { delete_connections_by_pk(id: $id) { id } }
 `)
 
-export const flowsOfTeam = gql<{ flows: { id: string; name: string; slug: string }[] }, { team: string }>(`
-  query FlowsForConnection($team: uuid!) {
-    flows(where: { team_id: { _eq: $team } }, order_by: [{ name: asc }], limit: 1000) { id name slug }
+export const flowsOfTeam = gql<{ flows: { id: string; name: string; slug: string }[] }, { owner: object }>(`
+  query FlowsForConnection($owner: uuid_comparison_exp!) {
+    flows(where: { team_id: $owner }, order_by: [{ name: asc }], limit: 1000) { id name slug }
   }
 `)
 

@@ -1,7 +1,7 @@
 import { Button, Group, Stack, Text } from '@mantine/core'
 import { useMemo } from 'react'
 import { useAction, useRead } from '../../api/hooks.ts'
-import { useCan, useTeam } from '../../app/context.tsx'
+import { useCan, useOwner } from '../../app/context.tsx'
 import { ErrorAlert } from '../../kit/error-alert.tsx'
 import { Loaded } from '../../kit/loaded.tsx'
 import { Section } from '../../kit/section.tsx'
@@ -85,8 +85,8 @@ function ConnectorSettings({ connection, connector }: PartProps) {
 }
 
 function RunSettings({ connection, connector }: PartProps) {
-  const team = useTeam()
-  const flows = useRead(flowsOfTeam, { team: team.id })
+  const { rows: owner } = useOwner()
+  const flows = useRead(flowsOfTeam, { owner })
   return (
     <Loaded of={flows}>
       {({ flows: rows }) => <RunForm connection={connection} connector={connector} flows={rows} />}

@@ -3,7 +3,7 @@ import { IconPlugConnected, IconPlus } from '@tabler/icons-react'
 import { useState } from 'react'
 import { Link } from 'react-router'
 import { useLive } from '../../api/hooks.ts'
-import { useCan, useTeam } from '../../app/context.tsx'
+import { useCan, useOwner } from '../../app/context.tsx'
 import { EmptyState } from '../../kit/empty-state.tsx'
 import { LiveDot } from '../../kit/live-dot.tsx'
 import { Loaded } from '../../kit/loaded.tsx'
@@ -14,13 +14,13 @@ import { useText } from './text.ts'
 
 const pageSize = 50
 
-/** The team's connections, and how each fares. */
+/** The team's connections, or the platform's, and how each fares. */
 export function Component() {
   const { t } = useText()
-  const team = useTeam()
+  const { team, rows: owner } = useOwner()
   const { edit } = useCan()
   const [limit, setLimit] = useState(pageSize)
-  const connections = useLive(liveConnections, { team: team.id, limit }, { keep: true })
+  const connections = useLive(liveConnections, { owner, limit }, { keep: true })
   const create = edit && (
     <Button component={Link} to="/connections/new" leftSection={<IconPlus size={18} aria-hidden />}>
       {t('create')}
@@ -28,7 +28,12 @@ export function Component() {
   )
   return (
     <>
-      <PageHeader title={t('title')} description={t('description')} badge={<LiveDot />} actions={create} />
+      <PageHeader
+        title={t('title')}
+        description={t(team ? 'description' : 'platform.description')}
+        badge={<LiveDot />}
+        actions={create}
+      />
       <Loaded of={connections}>
         {({ connections: rows }) =>
           rows.length === 0 ? (

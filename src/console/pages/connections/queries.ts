@@ -30,9 +30,9 @@ export interface ConnectionRow {
   }[]
 }
 
-export const liveConnections = gql<{ connections: ConnectionRow[] }, { team: string; limit: number }>(`
-  subscription Connections($team: uuid!, $limit: Int!) {
-    connections(where: { team_id: { _eq: $team } }, order_by: [{ name: asc }, { id: asc }], limit: $limit) {
+export const liveConnections = gql<{ connections: ConnectionRow[] }, { owner: object; limit: number }>(`
+  subscription Connections($owner: uuid_comparison_exp!, $limit: Int!) {
+    connections(where: { team_id: $owner }, order_by: [{ name: asc }, { id: asc }], limit: $limit) {
       id name enabled health state_reason last_run_at last_run_status next_run_at
       integration { id name }
       connector { id name version kinds logo en: locales(path: "$.en") de: locales(path: "$.de") }

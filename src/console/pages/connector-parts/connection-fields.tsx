@@ -10,7 +10,7 @@ import {
   TextInput,
 } from '@mantine/core'
 import { type UseFormReturnType, useForm } from '@mantine/form'
-import { useTeam } from '../../app/context.tsx'
+import { useOwner } from '../../app/context.tsx'
 import { Section } from '../../kit/section.tsx'
 import { VariablesInput } from '../../kit/variables-input.tsx'
 import { PatternField } from '../webhook-new/pattern/pattern-field.tsx'
@@ -94,7 +94,7 @@ export function ConnectionFields({ form, kinds, flows, withPending = false }: Co
 
 function Hears({ form, kinds, flows }: Omit<ConnectionFieldsProps, 'withPending'>) {
   const { t } = usePartsText()
-  const team = useTeam()
+  const { slugs } = useOwner()
   const consumes = kinds.includes('consumer')
   return (
     <Section title={t('hears')} description={t(consumes ? 'hears.consumer' : 'hears.modifier')} framed>
@@ -116,7 +116,7 @@ function Hears({ form, kinds, flows }: Omit<ConnectionFieldsProps, 'withPending'
           error={form.errors.pattern}
           flows={flows}
           variables={[]}
-          team={team.slug}
+          teams={slugs}
         />
         {kinds.includes('modifier') && (
           <NumberInput

@@ -159,6 +159,8 @@ export const makesSessions = (kinds: readonly string[]) => has(kinds, 'producer'
 export const runsByClock = (kinds: readonly string[]) => has(kinds, 'producer', 'two-phase-producer', 'modifier')
 export const takesPayloads = (kinds: readonly string[]) => has(kinds, 'producer', 'two-phase-producer', 'webhook')
 export const hearsEvents = (kinds: readonly string[]) => has(kinds, 'consumer', 'modifier')
+/** The platform's connections have no flow to make sessions of. */
+export const servesAll = (kinds: readonly string[]) => has(kinds, 'consumer', 'modifier')
 export const fetches = (kinds: readonly string[]) => has(kinds, 'producer', 'two-phase-producer')
 
 function has(kinds: readonly string[], ...wanted: readonly ConnectorKind[]): boolean {

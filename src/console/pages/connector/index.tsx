@@ -3,7 +3,7 @@ import { IconBan, IconPlugConnected, IconShieldCheck, IconTrash, IconZoomQuestio
 import { useState } from 'react'
 import { Link, useParams } from 'react-router'
 import { useLive } from '../../api/hooks.ts'
-import { useCan } from '../../app/context.tsx'
+import { useCan, useOwner } from '../../app/context.tsx'
 import { CopyText } from '../../kit/copy-button.tsx'
 import { EmptyState } from '../../kit/empty-state.tsx'
 import { Loaded } from '../../kit/loaded.tsx'
@@ -12,7 +12,7 @@ import { RowMenu } from '../../kit/row-menu.tsx'
 import { Section } from '../../kit/section.tsx'
 import { Time } from '../../kit/time.tsx'
 import { Facts } from '../connector-parts/facts.tsx'
-import { titleOf } from '../connector-parts/manifest.ts'
+import { servesAll, titleOf } from '../connector-parts/manifest.ts'
 import { PermissionList } from '../connector-parts/permissions.tsx'
 import { Outward, Presentation, useKindName } from '../connector-parts/presentation.tsx'
 import { ReviewState } from '../connector-parts/states.tsx'
@@ -68,6 +68,7 @@ export function Component() {
 function Actions({ connector }: { readonly connector: ConnectorDetail }) {
   const { t, language } = useText()
   const { edit, administer } = useCan()
+  const { team } = useOwner()
   const [asking, setAsking] = useState<'review' | 'withdraw' | 'uninstall'>()
   const { status, uninstalled_at } = connector
   const isInstalled = uninstalled_at === null
@@ -83,7 +84,7 @@ function Actions({ connector }: { readonly connector: ConnectorDetail }) {
           {t(status === 'submitted' ? 'review' : 'review.again')}
         </Button>
       )}
-      {edit && status === 'approved' && (
+      {edit && status === 'approved' && (team || servesAll(connector.kinds)) && (
         <Button
           component={Link}
           to={`/connections/new?connector=${connector.id}`}

@@ -35,10 +35,10 @@ export interface UserRow {
   readonly connector: { readonly id: string; readonly version: string } | null
 }
 
-export const liveUsers = gql<{ connections: UserRow[] }, { team: string; implementation: string; limit: number }>(`
-  subscription ConnectionsOfConnector($team: uuid!, $implementation: String!, $limit: Int!) {
+export const liveUsers = gql<{ connections: UserRow[] }, { owner: object; implementation: string; limit: number }>(`
+  subscription ConnectionsOfConnector($owner: uuid_comparison_exp!, $implementation: String!, $limit: Int!) {
     connections(
-      where: { team_id: { _eq: $team }, connector: { implementation: { _eq: $implementation } } }
+      where: { team_id: $owner, connector: { implementation: { _eq: $implementation } } }
       order_by: [{ name: asc }]
       limit: $limit
     ) {

@@ -3,25 +3,25 @@ import { IconPlugConnected } from '@tabler/icons-react'
 import { useMemo, useState } from 'react'
 import { Link } from 'react-router'
 import { useLive } from '../../api/hooks.ts'
-import { useCan, useTeam } from '../../app/context.tsx'
+import { useCan, useOwner } from '../../app/context.tsx'
 import { type Column, DataTable } from '../../kit/data-table.tsx'
 import { EmptyState } from '../../kit/empty-state.tsx'
 import { Loaded } from '../../kit/loaded.tsx'
-import { newerFirst } from '../connector-parts/manifest.ts'
+import { newerFirst, servesAll } from '../connector-parts/manifest.ts'
 import { ConnectionState } from '../connector-parts/states.tsx'
 import { type ConnectorDetail, liveUsers, type UserRow } from './queries.ts'
 import { useText } from './text.ts'
 
 const pageSize = 50
 
-/** The team's connections through any version, and which of them could go on to this one. */
+/** The owner's connections through any version, and which of them could go on to this one. */
 export function UserTable({ connector }: { readonly connector: ConnectorDetail }) {
   const { t } = useText()
-  const team = useTeam()
+  const { team, rows: owner } = useOwner()
   const { edit } = useCan()
   const [limit, setLimit] = useState(pageSize)
-  const { implementation, version, status, id } = connector
-  const users = useLive(liveUsers, { team: team.id, implementation, limit }, { keep: true })
+  const { implementation, version, status, id, kinds } = connector
+  const users = useLive(liveUsers, { owner, implementation, limit }, { keep: true })
   const columns = useMemo<Column<UserRow>[]>(
     () => [
       {
@@ -88,7 +88,8 @@ export function UserTable({ connector }: { readonly connector: ConnectorDetail }
               title={t('connections.none')}
               action={
                 edit &&
-                status === 'approved' && (
+                status === 'approved' &&
+                (team || servesAll(kinds)) && (
                   <Button component={Link} to={`/connections/new?connector=${id}`} variant="light">
                     {t('connect')}
                   </Button>

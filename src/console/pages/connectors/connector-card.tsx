@@ -1,8 +1,8 @@
 import { Anchor, Badge, Box, Button, Divider, Group, Paper, Stack, Text } from '@mantine/core'
 import { IconPlugConnected, IconShieldCheck } from '@tabler/icons-react'
 import { Link } from 'react-router'
-import { useCan } from '../../app/context.tsx'
-import { titleOf } from '../connector-parts/manifest.ts'
+import { useCan, useOwner } from '../../app/context.tsx'
+import { servesAll, titleOf } from '../connector-parts/manifest.ts'
 import { PermissionList } from '../connector-parts/permissions.tsx'
 import { Presentation, useKindName } from '../connector-parts/presentation.tsx'
 import { ReviewState } from '../connector-parts/states.tsx'
@@ -13,6 +13,7 @@ import { useText } from './text.ts'
 export function ConnectorCard({ entry }: { readonly entry: MarketEntry }) {
   const { t, language } = useText()
   const { edit, administer } = useCan()
+  const { team } = useOwner()
   const kindName = useKindName()
   const { shown, waiting, connections } = entry
   const { name } = titleOf(shown, language)
@@ -77,7 +78,7 @@ export function ConnectorCard({ entry }: { readonly entry: MarketEntry }) {
               {t('review', { version: toReview.version })}
             </Button>
           )}
-          {edit && isApproved && (
+          {edit && isApproved && (team || servesAll(shown.kinds)) && (
             <Button
               component={Link}
               to={`/connections/new?connector=${shown.id}`}

@@ -3,7 +3,7 @@ import { useDebouncedValue, useDisclosure } from '@mantine/hooks'
 import { IconBuildingStore, IconPackageImport, IconSearch } from '@tabler/icons-react'
 import { useMemo, useState } from 'react'
 import { useLive } from '../../api/hooks.ts'
-import { useCan, useTeam } from '../../app/context.tsx'
+import { useCan, useOwner } from '../../app/context.tsx'
 import { EmptyState } from '../../kit/empty-state.tsx'
 import { LiveDot } from '../../kit/live-dot.tsx'
 import { Loaded } from '../../kit/loaded.tsx'
@@ -23,7 +23,7 @@ const kinds: readonly ConnectorKind[] = ['consumer', 'producer', 'two-phase-prod
 export function Component() {
   const { t } = useText()
   const kindName = useKindName()
-  const team = useTeam()
+  const { rows: owner } = useOwner()
   const { administer } = useCan()
   const [search, setSearch] = useState('')
   const [wanted] = useDebouncedValue(search.trim(), 250)
@@ -32,7 +32,7 @@ export function Component() {
   const [limit, setLimit] = useState(pageSize)
   const [installing, { open, close }] = useDisclosure()
   const where = useMemo(() => whereOf({ wanted, kind, withEnded }), [wanted, kind, withEnded])
-  const connectors = useLive(liveConnectors, { team: team.id, limit, where }, { keep: true })
+  const connectors = useLive(liveConnectors, { owner, limit, where }, { keep: true })
   const isFiltered = wanted !== '' || kind !== null
   const install = administer && (
     <Button leftSection={<IconPackageImport size={18} aria-hidden />} onClick={open}>

@@ -7,7 +7,7 @@ export interface MarketEntry {
   readonly shown: MarketRow
   /** Versions that wait for an admin. */
   readonly waiting: readonly MarketRow[]
-  /** Of the chosen team, of all versions. */
+  /** Of all versions. */
   readonly connections: MarketRow['connections']
 }
 

@@ -4,19 +4,19 @@ import { type ConnectorRow, connectorFields } from '../connector-parts/manifest.
 export interface MarketRow extends ConnectorRow {
   readonly created_at: string
   readonly uninstalled_at: string | null
-  /** Of the chosen team. */
+  /** Of the chosen team, or the platform. */
   readonly connections: readonly { readonly id: string; readonly name: string }[]
 }
 
 /** Viewers and editors get what is approved; admins get all. */
 export const liveConnectors = gql<
   { connectors: MarketRow[] },
-  { team: string; limit: number; where: Readonly<Record<string, unknown>> }
+  { owner: object; limit: number; where: Readonly<Record<string, unknown>> }
 >(`
-  subscription Connectors($team: uuid!, $limit: Int!, $where: connectors_bool_exp!) {
+  subscription Connectors($owner: uuid_comparison_exp!, $limit: Int!, $where: connectors_bool_exp!) {
     connectors(where: $where, order_by: [{ name: asc }, { implementation: asc }, { created_at: desc }], limit: $limit) {
       ${connectorFields} created_at uninstalled_at
-      connections(where: { team_id: { _eq: $team } }, order_by: [{ name: asc }], limit: 50) { id name }
+      connections(where: { team_id: $owner }, order_by: [{ name: asc }], limit: 50) { id name }
     }
   }
 `)

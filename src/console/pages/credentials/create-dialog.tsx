@@ -3,7 +3,7 @@ import { schemaResolver, useForm } from '@mantine/form'
 import { useMemo, useState } from 'react'
 import { z } from 'zod'
 import { useAction, useRead } from '../../api/hooks.ts'
-import { useTeam } from '../../app/context.tsx'
+import { useOwner } from '../../app/context.tsx'
 import { FormModal } from '../../kit/form-modal.tsx'
 import { SecretOnce } from '../../kit/secret-once.tsx'
 import { createCredential, integrationsOfTeam } from './queries.ts'
@@ -45,8 +45,8 @@ interface CreateFormProps {
 
 function CreateForm({ onMade, onClose }: CreateFormProps) {
   const { t } = useText()
-  const team = useTeam()
-  const integrations = useRead(integrationsOfTeam, { team: team.id })
+  const { team, rows: owner } = useOwner()
+  const integrations = useRead(integrationsOfTeam, { owner })
   const schema = useMemo(
     () =>
       z
@@ -81,7 +81,7 @@ function CreateForm({ onMade, onClose }: CreateFormProps) {
           object: {
             role,
             name,
-            ...(role === 'consumer' && integration_id ? { integration_id } : { team_id: team.id }),
+            ...(role === 'consumer' && integration_id ? { integration_id } : { team_id: team?.id }),
             ...(expires_on ? { expires_at: endOfDay(expires_on) } : {}),
             ...(allowed_addresses.length > 0 ? { allowed_addresses } : {}),
           },
@@ -89,20 +89,24 @@ function CreateForm({ onMade, onClose }: CreateFormProps) {
         if (done) onMade({ ...done.create_credential, role, name })
       })}
     >
-      <Stack gap={4}>
-        <SegmentedControl
-          fullWidth
-          aria-label={t('role')}
-          data={[
-            { value: 'consumer', label: t('role.consumer') },
-            { value: 'source', label: t('role.source') },
-          ]}
-          {...form.getInputProps('role')}
-        />
-        <Text size="xs" c="dimmed">
-          {t(`role.${role}Text`, { team: team.name })}
-        </Text>
-      </Stack>
+      {team ? (
+        <Stack gap={4}>
+          <SegmentedControl
+            fullWidth
+            aria-label={t('role')}
+            data={[
+              { value: 'consumer', label: t('role.consumer') },
+              { value: 'source', label: t('role.source') },
+            ]}
+            {...form.getInputProps('role')}
+          />
+          <Text size="xs" c="dimmed">
+            {t(`role.${role}Text`, { team: team.name })}
+          </Text>
+        </Stack>
+      ) : (
+        <Text size="sm">{t('platform.text')}</Text>
+      )}
       {role === 'consumer' && (
         <Select
           label={t('integration')}

@@ -3,7 +3,7 @@ import { useDisclosure } from '@mantine/hooks'
 import { IconKey, IconPlus } from '@tabler/icons-react'
 import { useState } from 'react'
 import { useLive } from '../../api/hooks.ts'
-import { useCan, useTeam } from '../../app/context.tsx'
+import { useCan, useOwner } from '../../app/context.tsx'
 import { EmptyState } from '../../kit/empty-state.tsx'
 import { LiveDot } from '../../kit/live-dot.tsx'
 import { Loaded } from '../../kit/loaded.tsx'
@@ -19,12 +19,12 @@ const pageSize = 100
 /** Keys and secrets of machines: who has one, when it was used last, new ones, rotation and the end. */
 export function Component() {
   const { t } = useText()
-  const team = useTeam()
+  const { team, rows: owner } = useOwner()
   const { edit } = useCan()
   const [limit, setLimit] = useState(pageSize)
   const [withEnded, setWithEnded] = useState(false)
   const [creating, { open, close }] = useDisclosure()
-  const credentials = useLive(liveCredentials, { team: team.id, limit }, { keep: true })
+  const credentials = useLive(liveCredentials, { owner, limit }, { keep: true })
   const create = edit && (
     <Button leftSection={<IconPlus size={18} aria-hidden />} onClick={open}>
       {t('create')}
@@ -32,7 +32,12 @@ export function Component() {
   )
   return (
     <>
-      <PageHeader title={t('title')} description={t('description')} badge={<LiveDot />} actions={create} />
+      <PageHeader
+        title={t('title')}
+        description={t(team ? 'description' : 'platform.description')}
+        badge={<LiveDot />}
+        actions={create}
+      />
       <Loaded of={credentials}>
         {({ api_credentials: all }) => {
           if (all.length === 0) {

@@ -24,9 +24,9 @@ export interface CredentialRow {
   readonly secrets: readonly SecretRow[]
 }
 
-export const liveCredentials = gql<{ api_credentials: CredentialRow[] }, { team: string; limit: number }>(`
-  subscription Credentials($team: uuid!, $limit: Int!) {
-    api_credentials(where: { team_id: { _eq: $team } }, order_by: [{ created_at: desc }], limit: $limit) {
+export const liveCredentials = gql<{ api_credentials: CredentialRow[] }, { owner: object; limit: number }>(`
+  subscription Credentials($owner: uuid_comparison_exp!, $limit: Int!) {
+    api_credentials(where: { team_id: $owner }, order_by: [{ created_at: desc }], limit: $limit) {
       id name key_id role environment allowed_addresses created_at expires_at revoked_at
       integration { id name }
       secrets(order_by: [{ created_at: desc }], limit: 20) { id ending created_at expires_at last_used_at }
@@ -34,9 +34,9 @@ export const liveCredentials = gql<{ api_credentials: CredentialRow[] }, { team:
   }
 `)
 
-export const integrationsOfTeam = gql<{ integrations: { id: string; name: string }[] }, { team: string }>(`
-  query IntegrationsForCredentials($team: uuid!) {
-    integrations(where: { team_id: { _eq: $team } }, order_by: [{ name: asc }], limit: 1000) { id name }
+export const integrationsOfTeam = gql<{ integrations: { id: string; name: string }[] }, { owner: object }>(`
+  query IntegrationsForCredentials($owner: uuid_comparison_exp!) {
+    integrations(where: { team_id: $owner }, order_by: [{ name: asc }], limit: 1000) { id name }
   }
 `)
 

@@ -2,7 +2,7 @@ import { Anchor, Text } from '@mantine/core'
 import { useMemo, useState } from 'react'
 import { Link } from 'react-router'
 import { useLive } from '../../api/hooks.ts'
-import { useTeam } from '../../app/context.tsx'
+import { useOwner } from '../../app/context.tsx'
 import { type Column, DataTable } from '../../kit/data-table.tsx'
 import { Loaded } from '../../kit/loaded.tsx'
 import { Section } from '../../kit/section.tsx'
@@ -16,9 +16,13 @@ const pageSize = 10
 /** Sessions that were opened to an integration: which it has read, and until when it may. */
 export function Grants({ id }: { readonly id: string }) {
   const { t } = useText()
-  const team = useTeam()
+  const { team, rows: owner } = useOwner()
   const [limit, setLimit] = useState(pageSize)
-  const grants = useLive(liveGrants, { id, team: team.id, limit }, { keep: true })
+  const grants = useLive(
+    liveGrants,
+    { where: { integration_id: { _eq: id }, ...(team ? { team_id: owner } : {}) }, limit },
+    { keep: true },
+  )
   const columns = useMemo<Column<GrantRow>[]>(
     () => [
       {
@@ -32,7 +36,11 @@ export function Grants({ id }: { readonly id: string }) {
             </Anchor>
           ),
       },
-      { id: 'flow', header: t('flow'), cell: ({ session }) => session?.flow?.name },
+      {
+        id: 'flow',
+        header: t('flow'),
+        cell: (row) => (team ? '' : `${row.team?.name}: `) + (row.session?.flow?.name ?? ''),
+      },
       {
         id: 'read',
         header: t('read'),
@@ -58,7 +66,7 @@ export function Grants({ id }: { readonly id: string }) {
         },
       },
     ],
-    [t],
+    [t, team],
   )
   return (
     <Section title={t('sessions')} description={t('sessions.text')}>

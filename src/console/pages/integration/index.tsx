@@ -3,7 +3,7 @@ import { useDisclosure } from '@mantine/hooks'
 import { IconInfoCircle, IconMapOff, IconPencil, IconPlayerPause, IconPlayerPlay } from '@tabler/icons-react'
 import { Link, useParams } from 'react-router'
 import { useAction, useLive } from '../../api/hooks.ts'
-import { useCan, useTeam } from '../../app/context.tsx'
+import { useCan, useOwner } from '../../app/context.tsx'
 import { CopyText } from '../../kit/copy-button.tsx'
 import { EmptyState } from '../../kit/empty-state.tsx'
 import { LiveDot } from '../../kit/live-dot.tsx'
@@ -61,14 +61,14 @@ interface IntegrationProps {
 
 function Integration({ integration, back }: IntegrationProps) {
   const { t } = useText()
-  const team = useTeam()
+  const { team, rows: owner } = useOwner()
   const { edit, administer } = useCan()
   const isPlatform = integration.team_id === null
   const own = isPlatform ? administer : edit
   const [editing, editor] = useDisclosure()
   const [disabling, disabler] = useDisclosure()
   const [adding, adder] = useDisclosure()
-  const parts = useLive(liveParts, { id: integration.id, team: team.id })
+  const parts = useLive(liveParts, { id: integration.id, flows: team ? { flow: { team_id: owner } } : {} })
   const isOff = integration.status === 'disabled'
   return (
     <>

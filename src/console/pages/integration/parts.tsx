@@ -2,7 +2,7 @@ import { Anchor, Button, Group, Stack, Text } from '@mantine/core'
 import { IconGitBranch, IconKey, IconPlugConnected, IconPlus, IconWebhook } from '@tabler/icons-react'
 import { type ReactNode, useMemo } from 'react'
 import { Link } from 'react-router'
-import { useCan } from '../../app/context.tsx'
+import { useCan, useOwner } from '../../app/context.tsx'
 import { CopyText } from '../../kit/copy-button.tsx'
 import { type Column, DataTable } from '../../kit/data-table.tsx'
 import { EmptyState } from '../../kit/empty-state.tsx'
@@ -59,6 +59,7 @@ type FlowRow = PartsOfIntegration['destinations'][number]
 function Flows({ parts, onAddFlow }: { readonly parts: PartsOfIntegration; readonly onAddFlow: () => void }) {
   const { t } = useText()
   const { edit } = useCan()
+  const { team } = useOwner()
   const columns = useMemo<Column<FlowRow>[]>(
     () => [
       {
@@ -72,6 +73,7 @@ function Flows({ parts, onAddFlow }: { readonly parts: PartsOfIntegration; reado
             </Anchor>
           ),
       },
+      ...(team ? [] : [{ id: 'team', header: t('team'), cell: ({ flow }) => flow?.team?.name } as Column<FlowRow>]),
       {
         id: 'variables',
         header: t('variables'),
@@ -79,9 +81,10 @@ function Flows({ parts, onAddFlow }: { readonly parts: PartsOfIntegration; reado
           Object.keys(config ?? {}).length > 0 ? <VariableBadges config={config} /> : <Dimmed>{t('none')}</Dimmed>,
       },
     ],
-    [t],
+    [t, team],
   )
-  const add = edit && (
+  // Which of its flows send to the platform's is a team's choice.
+  const add = edit && team && (
     <Button variant="default" leftSection={<IconPlus size={18} aria-hidden />} onClick={onAddFlow}>
       {t('addFlow')}
     </Button>
@@ -96,7 +99,7 @@ function Flows({ parts, onAddFlow }: { readonly parts: PartsOfIntegration; reado
         rowId={({ id }) => id}
         empty={
           <EmptyState icon={IconGitBranch} title={t('flows.none')} action={add}>
-            {t('flows.noneText')}
+            {t(team ? 'flows.noneText' : 'platform.noFlows')}
           </EmptyState>
         }
       />

@@ -38,7 +38,11 @@ export interface PartsOfIntegration {
   readonly destinations: readonly {
     readonly id: string
     readonly config: Readonly<Record<string, unknown>> | null
-    readonly flow: { readonly id: string; readonly name: string } | null
+    readonly flow: {
+      readonly id: string
+      readonly name: string
+      readonly team: { readonly id: string; readonly name: string } | null
+    } | null
   }[]
   readonly webhooks: readonly {
     readonly id: string
@@ -69,13 +73,13 @@ export const partsShown = 50
 
 export const liveParts = gql<
   { integrations_by_pk: (PartsOfIntegration & { readonly id: string }) | null },
-  { id: string; team: string }
+  { id: string; flows: object }
 >(`
-  subscription PartsOfIntegration($id: uuid!, $team: uuid!) {
+  subscription PartsOfIntegration($id: uuid!, $flows: destinations_bool_exp!) {
     integrations_by_pk(id: $id) {
       id
-      destinations(where: { flow: { team_id: { _eq: $team } } }, order_by: [{ created_at: asc }], limit: ${partsShown}) {
-        id config flow { id name }
+      destinations(where: $flows, order_by: [{ created_at: asc }], limit: ${partsShown}) {
+        id config flow { id name team { id name } }
       }
       webhooks(order_by: [{ name: asc }], limit: ${partsShown}) { id name url enabled state }
       connections(order_by: [{ name: asc }], limit: ${partsShown}) {
@@ -105,15 +109,13 @@ export interface GrantRow {
     readonly payment_id: string | null
     readonly flow: { readonly id: string; readonly name: string } | null
   } | null
+  readonly team: { readonly id: string; readonly name: string } | null
 }
 
-export const liveGrants = gql<{ session_grants: GrantRow[] }, { id: string; team: string; limit: number }>(`
-  subscription GrantsOfIntegration($id: uuid!, $team: uuid!, $limit: Int!) {
-    session_grants(
-      where: { integration_id: { _eq: $id }, team_id: { _eq: $team } }
-      order_by: [{ created_at: desc }], limit: $limit
-    ) {
-      id created_at expires_at first_retrieved_at revoked_at purged_at
+export const liveGrants = gql<{ session_grants: GrantRow[] }, { where: object; limit: number }>(`
+  subscription GrantsOfIntegration($where: session_grants_bool_exp!, $limit: Int!) {
+    session_grants(where: $where, order_by: [{ created_at: desc }], limit: $limit) {
+      id created_at expires_at first_retrieved_at revoked_at purged_at team { id name }
       session { id payment_id flow { id name } }
     }
   }

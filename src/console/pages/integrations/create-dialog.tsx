@@ -2,7 +2,7 @@ import { Textarea } from '@mantine/core'
 import { isNotEmpty, matches, useForm } from '@mantine/form'
 import { useNavigate } from 'react-router'
 import { useAction } from '../../api/hooks.ts'
-import { useTeam } from '../../app/context.tsx'
+import { useOwner } from '../../app/context.tsx'
 import { FormModal } from '../../kit/form-modal.tsx'
 import { NameAndSlug } from '../../kit/name-and-slug.tsx'
 import { slugPattern } from '../../kit/slug.ts'
@@ -14,7 +14,7 @@ import { useText } from './text.ts'
 export function CreateDialog({ onClose }: { readonly onClose: () => void }) {
   const { t } = useText()
   const { t: kit } = useKitText()
-  const team = useTeam()
+  const { team } = useOwner()
   const navigate = useNavigate()
   const form = useForm({
     initialValues: { name: '', slug: '', description: '' },
@@ -32,7 +32,7 @@ export function CreateDialog({ onClose }: { readonly onClose: () => void }) {
       onSubmit={form.onSubmit(async ({ name, slug, description }) => {
         const done = await create.run({
           object: {
-            team_id: team.id,
+            ...(team ? { team_id: team.id } : {}),
             name: name.trim(),
             slug,
             ...(description.trim() ? { description: description.trim() } : {}),

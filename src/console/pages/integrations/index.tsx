@@ -3,7 +3,7 @@ import { useDisclosure } from '@mantine/hooks'
 import { IconArrowsExchange, IconPlus } from '@tabler/icons-react'
 import { useState } from 'react'
 import { useLive } from '../../api/hooks.ts'
-import { useCan, useTeam } from '../../app/context.tsx'
+import { useCan, useOwner } from '../../app/context.tsx'
 import { EmptyState } from '../../kit/empty-state.tsx'
 import { LiveDot } from '../../kit/live-dot.tsx'
 import { Loaded } from '../../kit/loaded.tsx'
@@ -15,14 +15,18 @@ import { useText } from './text.ts'
 
 const pageSize = 50
 
-/** The third parties that a team may send sessions to: its own, and those of the platform. */
+/** The third parties that a team may send sessions to: its own, and those of the platform; or the latter alone. */
 export function Component() {
   const { t } = useText()
-  const team = useTeam()
+  const { team, rows: owner } = useOwner()
   const { edit } = useCan()
   const [limit, setLimit] = useState(pageSize)
   const [creating, { open, close }] = useDisclosure()
-  const integrations = useLive(liveIntegrations, { team: team.id, limit }, { keep: true })
+  const integrations = useLive(
+    liveIntegrations,
+    { owner, flows: team ? { flow: { team_id: owner } } : {}, limit },
+    { keep: true },
+  )
   const isEmpty = integrations.data?.integrations.length === 0
   const create = edit && (
     <Button leftSection={<IconPlus size={18} aria-hidden />} onClick={open}>
@@ -33,7 +37,7 @@ export function Component() {
     <>
       <PageHeader
         title={t('title')}
-        description={t('description')}
+        description={t(team ? 'description' : 'platform.description')}
         badge={<LiveDot />}
         actions={isEmpty ? undefined : create}
       />
@@ -41,7 +45,7 @@ export function Component() {
         {({ integrations: rows }) =>
           rows.length === 0 ? (
             <EmptyState icon={IconArrowsExchange} title={t('empty.title')} action={create}>
-              {edit ? t('empty.text') : t('empty.viewer')}
+              {t(!team ? 'platform.empty' : edit ? 'empty.text' : 'empty.viewer')}
             </EmptyState>
           ) : (
             <IntegrationList

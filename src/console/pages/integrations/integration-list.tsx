@@ -1,6 +1,7 @@
 import { Anchor, Badge, Group, Stack, Text } from '@mantine/core'
 import { useMemo } from 'react'
 import { Link } from 'react-router'
+import { useOwner } from '../../app/context.tsx'
 import { type Column, DataTable } from '../../kit/data-table.tsx'
 import { StatusBadge } from '../../kit/status-badge.tsx'
 import type { IntegrationLine } from './queries.ts'
@@ -45,13 +46,14 @@ export function IntegrationList({ rows, onMore }: IntegrationListProps) {
 
 function Name({ row: { id, name, description, team_id } }: { readonly row: IntegrationLine }) {
   const { t } = useText()
+  const { team } = useOwner()
   return (
     <Stack gap={2}>
       <Group gap="2px 8px">
         <Anchor component={Link} to={`/integrations/${id}`} fw={600} inherit>
           {name}
         </Anchor>
-        {team_id === null && <Badge variant="default">{t('platform')}</Badge>}
+        {team && team_id === null && <Badge variant="default">{t('platform')}</Badge>}
       </Group>
       {description && (
         <Text size="xs" c="dimmed" fw={400} lineClamp={2} maw={420}>

@@ -2,7 +2,7 @@ import { Button } from '@mantine/core'
 import { IconWebhookOff } from '@tabler/icons-react'
 import { Link, useNavigate, useParams } from 'react-router'
 import { useRead } from '../../api/hooks.ts'
-import { useTeam } from '../../app/context.tsx'
+import { useOwner } from '../../app/context.tsx'
 import { EmptyState } from '../../kit/empty-state.tsx'
 import { Loaded } from '../../kit/loaded.tsx'
 import { PageHeader } from '../../kit/page-header.tsx'
@@ -13,11 +13,11 @@ import { WebhookForm } from '../webhook-new/webhook-form.tsx'
 /** A webhook as it is, to be changed. */
 export function Component() {
   const { t } = useText()
-  const team = useTeam()
+  const { rows: owner } = useOwner()
   const navigate = useNavigate()
   const { id = '' } = useParams()
   const stored = useRead(webhookToEdit, { id })
-  const choices = useRead(choicesForWebhook, { team: team.id })
+  const choices = useRead(choicesForWebhook, { owner })
   const both = {
     data: stored.data && choices.data ? { ...stored.data, ...choices.data } : undefined,
     loading: stored.loading || choices.loading,

@@ -1,8 +1,8 @@
 import { Box, JsonInput, NativeSelect, SimpleGrid, Stack, Text, Title } from '@mantine/core'
 import { useDebouncedValue } from '@mantine/hooks'
-import { useId, useRef, useState } from 'react'
+import { type ReactNode, useId, useRef, useState } from 'react'
 import { type Live, useLive, useRead } from '../../api/hooks.ts'
-import { useTeam } from '../../app/context.tsx'
+import type { Team } from '../../api/person.ts'
 import { ErrorAlert } from '../../kit/error-alert.tsx'
 import { relativeTime } from '../../kit/time.tsx'
 import { ExplainedTarget } from './explained-target.tsx'
@@ -14,7 +14,11 @@ import { useText } from './text.ts'
 export interface ExplainPanelProps {
   /** The webhook that is being written; without one, the answer tells of those that are there. */
   readonly draft: Draft | null
+  readonly team: Team
+  /** The team's. */
   readonly flows: readonly FlowChoice[]
+  /** Before the fields of the example. */
+  readonly children?: ReactNode
 }
 
 interface Example {
@@ -28,9 +32,8 @@ interface Example {
 }
 
 /** Beside the form: an example of an event, and which webhooks and connections would get it, and why not. */
-export function ExplainPanel({ draft, flows }: ExplainPanelProps) {
+export function ExplainPanel({ draft, team, flows, children }: ExplainPanelProps) {
   const { t } = useText()
-  const team = useTeam()
   const heading = useId()
   const sessions = useLive(recentSessions, { team: team.id })
   const [example, setExample] = useState<Example>({
@@ -63,6 +66,7 @@ export function ExplainPanel({ draft, flows }: ExplainPanelProps) {
         {t('explain.text')}
       </Text>
       <Stack gap="sm">
+        {children}
         <ExampleFields example={example} flows={flows} flow={flow} sessions={sessions} onChange={setExample} />
         {flows.length === 0 && <Text size="sm">{t('explain.noFlow')}</Text>}
         <ErrorAlert fault={answer.fault} onRetry={answer.refresh} />

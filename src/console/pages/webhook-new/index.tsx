@@ -3,7 +3,7 @@ import { IconArrowsExchange } from '@tabler/icons-react'
 import { useState } from 'react'
 import { Link, useNavigate, useSearchParams } from 'react-router'
 import { useRead } from '../../api/hooks.ts'
-import { useTeam } from '../../app/context.tsx'
+import { useOwner } from '../../app/context.tsx'
 import { EmptyState } from '../../kit/empty-state.tsx'
 import { Loaded } from '../../kit/loaded.tsx'
 import { PageHeader } from '../../kit/page-header.tsx'
@@ -15,10 +15,10 @@ import { WebhookForm } from './webhook-form.tsx'
 /** A new webhook; its secret is shown once, then its page. `?integration=<id>` chooses one beforehand. */
 export function Component() {
   const { t } = useText()
-  const team = useTeam()
+  const { rows: owner } = useOwner()
   const navigate = useNavigate()
   const [search] = useSearchParams()
-  const choices = useRead(choicesForWebhook, { team: team.id })
+  const choices = useRead(choicesForWebhook, { owner })
   const [made, setMade] = useState<{ readonly id: string; readonly name: string; readonly secret: string | null }>()
   return (
     <>

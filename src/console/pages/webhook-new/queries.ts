@@ -12,10 +12,16 @@ export interface FlowChoice {
   readonly slug: string
 }
 
-/** What a webhook can be made of. */
-export const choicesForWebhook = gql<{ integrations: IntegrationChoice[]; flows: FlowChoice[] }, { team: string }>(`
-  query ChoicesForWebhook($team: uuid!) {
-    integrations(where: { team_id: { _eq: $team } }, order_by: [{ name: asc }], limit: 1000) { id name slug }
+/** What a webhook can be made of. The platform has no flows. */
+export const choicesForWebhook = gql<{ integrations: IntegrationChoice[]; flows: FlowChoice[] }, { owner: object }>(`
+  query ChoicesForWebhook($owner: uuid_comparison_exp!) {
+    integrations(where: { team_id: $owner }, order_by: [{ name: asc }], limit: 1000) { id name slug }
+    flows(where: { team_id: $owner }, order_by: [{ name: asc }], limit: 1000) { id name slug }
+  }
+`)
+
+export const flowsToExplain = gql<{ flows: FlowChoice[] }, { team: string }>(`
+  query FlowsToExplain($team: uuid!) {
     flows(where: { team_id: { _eq: $team } }, order_by: [{ name: asc }], limit: 1000) { id name slug }
   }
 `)

@@ -21,9 +21,10 @@ import { schemaResolver, useForm } from '@mantine/form'
 import { useMemo } from 'react'
 import { Link } from 'react-router'
 import { type Action, type FormLike, useAction } from '../../api/hooks.ts'
-import { useTeam } from '../../app/context.tsx'
+import { useOwner } from '../../app/context.tsx'
 import { ErrorAlert } from '../../kit/error-alert.tsx'
 import { Section } from '../../kit/section.tsx'
+import { ExplainForTeam } from './explain-for-team.tsx'
 import { ExplainPanel } from './explain-panel.tsx'
 import {
   draftOf,
@@ -64,7 +65,7 @@ export interface WebhookFormProps {
 /** A webhook, new or changed, with what its pattern does beside it. */
 export function WebhookForm({ webhook, integrations, flows, integration = null, back, onDone }: WebhookFormProps) {
   const { t } = useText()
-  const team = useTeam()
+  const { team, slugs } = useOwner()
   const schema = useMemo(() => schemaOf(t), [t])
   const only = integrations.length === 1 ? (integrations[0]?.id ?? null) : null
   const form = useForm<WebhookValues>({
@@ -148,7 +149,7 @@ export function WebhookForm({ webhook, integrations, flows, integration = null, 
                   error={form.errors.pattern}
                   flows={flows}
                   variables={variablesOf(values)}
-                  team={team.slug}
+                  teams={slugs}
                 />
               </Stack>
             </Section>
@@ -288,7 +289,11 @@ export function WebhookForm({ webhook, integrations, flows, integration = null, 
             mah={{ md: 'calc(100vh - 96px)' }}
             style={{ overflowY: 'auto' }}
           >
-            <ExplainPanel draft={draftOf(values, webhook)} flows={flows} />
+            {team ? (
+              <ExplainPanel draft={draftOf(values, webhook)} team={team} flows={flows} />
+            ) : (
+              <ExplainForTeam draft={draftOf(values, webhook)} />
+            )}
           </Paper>
         </Box>
       </Grid.Col>

@@ -3,7 +3,7 @@ import { useDisclosure } from '@mantine/hooks'
 import { IconAlertTriangle, IconCircleMinus, IconRefresh } from '@tabler/icons-react'
 import { useAction } from '../../api/hooks.ts'
 import { useWaiting } from '../../api/use-waiting.ts'
-import { useCan, useTeam } from '../../app/context.tsx'
+import { useCan, useOwner } from '../../app/context.tsx'
 import { CopyText } from '../../kit/copy-button.tsx'
 import { JsonView } from '../../kit/json-view.tsx'
 import { Section } from '../../kit/section.tsx'
@@ -92,16 +92,17 @@ function Health({ webhook }: { readonly webhook: Webhook }) {
 
 function Numbers({ webhook }: { readonly webhook: Webhook }) {
   const { t, language } = useText()
-  const waiting = useWaiting(useTeam().id)
+  const { team } = useOwner()
+  const waiting = useWaiting(team?.id)
   const number = (count: number | undefined) => new Intl.NumberFormat(language).format(count ?? 0)
   const facts = [
     [t('success'), <Time key="success" at={webhook.succeeded[0]?.finished_at} relative />],
-    [t('waiting'), waiting ? number(waiting.get(webhook.id)) : ''],
+    ...(team ? [[t('waiting'), waiting ? number(waiting.get(webhook.id)) : ''] as const] : []),
     [t('exhausted'), number(webhook.exhausted.aggregate?.count)],
     [t('failures'), number(webhook.consecutive_failures)],
   ] as const
   return (
-    <SimpleGrid cols={{ base: 2, sm: 4 }} spacing="sm">
+    <SimpleGrid cols={{ base: 2, sm: facts.length }} spacing="sm">
       {facts.map(([label, value]) => (
         <Paper key={label} withBorder p="sm" bg="var(--sluice-surface)">
           <Text size="xs" c="dimmed">

@@ -243,8 +243,14 @@ export const cancelReplay = gql<
   mutation CancelReplayOfWebhook($id: uuid!) { cancel_replay(id: $id) { id status total released skipped } }
 `)
 
-export const flowsToReplay = gql<{ flows: { id: string; name: string }[] }, { team: string }>(`
-  query FlowsToReplay($team: uuid!) {
-    flows(where: { team_id: { _eq: $team } }, order_by: [{ name: asc }], limit: 1000) { id name }
+export interface FlowToReplay {
+  readonly id: string
+  readonly name: string
+  readonly team: { readonly id: string; readonly name: string } | null
+}
+
+export const flowsToReplay = gql<{ flows: FlowToReplay[] }, { where: object }>(`
+  query FlowsToReplay($where: flows_bool_exp!) {
+    flows(where: $where, order_by: [{ name: asc }], limit: 1000) { id name team { id name } }
   }
 `)

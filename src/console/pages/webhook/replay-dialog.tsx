@@ -2,7 +2,7 @@ import { Alert, MultiSelect, NumberInput, Radio, SimpleGrid, Stack, Text, TextIn
 import { useForm } from '@mantine/form'
 import { useState } from 'react'
 import { useAction, useRead } from '../../api/hooks.ts'
-import { useTeam } from '../../app/context.tsx'
+import { useOwner } from '../../app/context.tsx'
 import { FormModal } from '../../kit/form-modal.tsx'
 import { flowsToReplay, type NewReplay, replayDeliveries, type Webhook } from './queries.ts'
 import { useText } from './text.ts'
@@ -30,8 +30,11 @@ export interface ReplayDialogProps {
 /** Sends many again: first it counts, and then it does it. */
 export function ReplayDialog({ webhook, what = 'exhausted', onDone, onClose }: ReplayDialogProps) {
   const { t } = useText()
-  const team = useTeam()
-  const flows = useRead(flowsToReplay, { team: team.id })
+  const { team, rows: owner } = useOwner()
+  const flows = useRead(flowsToReplay, {
+    // The platform's serve flows of many teams.
+    where: team ? { team_id: owner } : { destinations: { integration_id: { _eq: webhook.integration?.id } } },
+  })
   const [counted, setCounted] = useState<{ readonly total: number; readonly skipped: number }>()
   const form = useForm<Values>({
     initialValues: { what, flows: [], from: '', to: '', rate_per_second: 10 },
@@ -73,7 +76,10 @@ export function ReplayDialog({ webhook, what = 'exhausted', onDone, onClose }: R
       <MultiSelect
         label={t('replay.flows')}
         placeholder={form.getValues().flows.length === 0 ? t('replay.allFlows') : undefined}
-        data={(flows.data?.flows ?? []).map(({ id, name }) => ({ value: id, label: name }))}
+        data={(flows.data?.flows ?? []).map(({ id, name, team: of }) => ({
+          value: id,
+          label: team ? name : `${of?.name}: ${name}`,
+        }))}
         searchable
         {...form.getInputProps('flows')}
       />

@@ -5,7 +5,7 @@ import { useState } from 'react'
 import { Link, useSearchParams } from 'react-router'
 import { useLive } from '../../api/hooks.ts'
 import { useWaiting } from '../../api/use-waiting.ts'
-import { useCan, useTeam } from '../../app/context.tsx'
+import { useCan, useOwner } from '../../app/context.tsx'
 import { EmptyState } from '../../kit/empty-state.tsx'
 import { LiveDot } from '../../kit/live-dot.tsx'
 import { Loaded } from '../../kit/loaded.tsx'
@@ -20,10 +20,10 @@ import { WebhookList } from './webhook-list.tsx'
 
 const pageSize = 50
 
-/** The team's webhooks and how each fares. `?state=` and `?q=` filter; `?explain=<session>` tells who gets it. */
+/** The team's webhooks, or the platform's, and how each fares. `?state=` and `?q=` filter; `?explain=<session>` tells who gets it. */
 export function Component() {
   const { t } = useText()
-  const team = useTeam()
+  const { team, rows: owner } = useOwner()
   const { edit } = useCan()
   const [search, setSearch] = useSearchParams()
   const [limit, setLimit] = useState(pageSize)
@@ -32,8 +32,8 @@ export function Component() {
   const text = search.get('q') ?? ''
   const explained = search.get('explain')
   const [wanted] = useDebouncedValue(text.trim(), 250)
-  const webhooks = useLive(liveWebhooks, { where: whereOf(team.id, state, wanted), limit }, { keep: true })
-  const waiting = useWaiting(team.id)
+  const webhooks = useLive(liveWebhooks, { where: whereOf(owner, state, wanted), limit }, { keep: true })
+  const waiting = useWaiting(team?.id)
   const isFiltered = state !== undefined || wanted !== ''
   const put = (name: string, value: string) =>
     setSearch(
@@ -53,18 +53,18 @@ export function Component() {
     <>
       <PageHeader
         title={t('title')}
-        description={t('description')}
+        description={t(team ? 'description' : 'platform.description')}
         badge={<LiveDot />}
         actions={
           edit && (
             <>
-              <TransferMenu onImport={open} />
+              {team && <TransferMenu onImport={open} />}
               {create}
             </>
           )
         }
       />
-      {explained && edit && <ExplainedSession id={explained} onClose={() => put('explain', '')} />}
+      {explained && edit && team && <ExplainedSession id={explained} onClose={() => put('explain', '')} />}
       <Loaded of={webhooks}>
         {({ webhooks: rows }) =>
           rows.length === 0 && !isFiltered ? (
@@ -120,9 +120,9 @@ export function Component() {
   )
 }
 
-function whereOf(team: string, state: WebhookFilter | undefined, text: string): WebhooksWhere {
+function whereOf(owner: object, state: WebhookFilter | undefined, text: string): WebhooksWhere {
   return {
-    team_id: { _eq: team },
+    team_id: owner,
     ...(state ? whereState(state) : {}),
     ...(text ? { _or: [{ name: { _ilike: likeText(text) } }, { url: { _ilike: likeText(text) } }] } : {}),
   }

@@ -1,6 +1,7 @@
 import { Anchor, Stack, Text } from '@mantine/core'
 import { useMemo } from 'react'
 import { Link } from 'react-router'
+import { useOwner } from '../../app/context.tsx'
 import { type Column, DataTable } from '../../kit/data-table.tsx'
 import { StatusBadge } from '../../kit/status-badge.tsx'
 import { Time } from '../../kit/time.tsx'
@@ -18,6 +19,7 @@ export interface WebhookListProps {
 
 export function WebhookList({ rows, waiting, empty, onMore }: WebhookListProps) {
   const { t, language } = useText()
+  const { team } = useOwner()
   const columns = useMemo<Column<WebhookRow>[]>(
     () => [
       {
@@ -42,14 +44,18 @@ export function WebhookList({ rows, waiting, empty, onMore }: WebhookListProps) 
         header: t('success'),
         cell: ({ succeeded: [newest] }) => <Time at={newest?.finished_at} relative />,
       },
-      {
-        id: 'waiting',
-        header: t('waiting'),
-        align: 'right',
-        cell: ({ id }) => (waiting ? new Intl.NumberFormat(language).format(waiting.get(id) ?? 0) : ''),
-      },
+      ...(team
+        ? [
+            {
+              id: 'waiting',
+              header: t('waiting'),
+              align: 'right',
+              cell: ({ id }) => (waiting ? new Intl.NumberFormat(language).format(waiting.get(id) ?? 0) : ''),
+            } satisfies Column<WebhookRow>,
+          ]
+        : []),
     ],
-    [t, language, waiting],
+    [t, language, waiting, team],
   )
   return (
     <DataTable label={t('title')} rows={rows} columns={columns} rowId={({ id }) => id} empty={empty} onMore={onMore} />

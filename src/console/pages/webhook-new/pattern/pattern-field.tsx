@@ -13,11 +13,12 @@ export interface PatternFieldProps {
   readonly flows: readonly FlowChoice[]
   /** Names of variables that sessions have. */
   readonly variables: readonly string[]
-  readonly team: string
+  /** Slugs, to be offered. */
+  readonly teams: readonly string[]
 }
 
 /** A pattern, as rows or as JSON. Who changes one finds it in the other. */
-export function PatternField({ value, onChange, error, flows, variables, team }: PatternFieldProps) {
+export function PatternField({ value, onChange, error, flows, variables, teams }: PatternFieldProps) {
   const { t } = useText()
   const read = readObject(value)
   const [view, setView] = useState<'rows' | 'json'>(read ? 'rows' : 'json')
@@ -79,7 +80,7 @@ export function PatternField({ value, onChange, error, flows, variables, team }:
               isRoot
               flows={flows}
               variables={variables}
-              team={team}
+              teams={teams}
               onChange={(key, change) => write(changed<PatternNode>(tree, key, change))}
             />
             {tree.of.length === 0 && (

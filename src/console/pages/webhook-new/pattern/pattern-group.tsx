@@ -8,7 +8,7 @@ import { PatternTest } from './pattern-test.tsx'
 export interface PatternPartProps {
   readonly flows: readonly FlowChoice[]
   readonly variables: readonly string[]
-  readonly team: string
+  readonly teams: readonly string[]
   /** Changes the node with this key, or takes it out. */
   readonly onChange: (key: string, change: (node: PatternNode) => PatternNode | null) => void
 }

@@ -21,7 +21,7 @@ export interface PatternTestProps extends PatternPartProps {
 }
 
 /** One condition: a word, how it is compared, and with what. */
-export function PatternTest({ test, flows, variables, team, onChange }: PatternTestProps) {
+export function PatternTest({ test, flows, variables, teams, onChange }: PatternTestProps) {
   const { t } = useText()
   const word: Word = test.is === 'config' ? 'config' : test.word
   const put = (next: TestNode) => onChange(test.key, () => next)
@@ -46,7 +46,7 @@ export function PatternTest({ test, flows, variables, team, onChange }: PatternT
                 flow: flows.map(({ slug }) => slug),
                 kind: ['application', 'booking'],
                 type: [...sessionEvents, ...operationalEvents],
-                team: [team],
+                team: teams,
               }[test.word]
             }
             onPut={put}
