@@ -142,7 +142,8 @@ export const exposures: Readonly<Record<string, Exposure>> = {
     },
   },
   team_members: {
-    read: people(ofOwnTeams),
+    // Their own as well where they were made a member after their token: so a client learns that it wants another.
+    read: people({ rows: { _or: [ownTeams, ownPerson] }, columns: '*' }),
     write: {
       admin: {
         insert: { columns: ['team_id', 'user_id', 'role'], check: {} },
