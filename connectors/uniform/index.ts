@@ -6,7 +6,7 @@
  */
 import { defineConnector, type FullResponse, type Json, type Outgoing, type Request } from 'sluice/connector'
 import { final, refusal } from './answers.ts'
-import { archiveOf } from './archive.ts'
+import { entriesOf } from './archive.ts'
 import { openLedger, type Progress } from './ledger.ts'
 import { faultsOf, passportOf } from './proposal.ts'
 
@@ -22,10 +22,9 @@ interface Settings {
   readonly 'funnel.environment.isproduction'?: boolean
 }
 
-/** Idox saves an archive before it answers. */
 const timeoutMs = 50_000
-/** A message to the host holds 8 MiB, in which bytes take a third more; some is left for the rest of the request. */
-const mostArchiveBytes = 6_000_000
+/** Idox saves an archive before it answers, and a line may be slow. The connection's `timeout_ms` ends it earlier. */
+const uploadMs = 300_000
 
 // Runs of a connection with state take turns, and so none overwrites what another notes in the store.
 export default defineConnector<{ settings: Settings; state: { submissions: Json } }>({
@@ -92,29 +91,22 @@ export default defineConnector<{ settings: Settings; state: { submissions: Json 
 
     const address = `${base}/${encodeURIComponent(progress.submission)}`
     if (!progress.uploaded) {
-      const bytes = listed.reduce((sum, { status, size }) => sum + (status === 'stored' ? (size ?? 0) : 0), 0)
-      const archive =
-        bytes > mostArchiveBytes ? undefined : await archiveOf({ passport, event, files: listed, read: files.read })
-      if (!archive || archive.length > mostArchiveBytes) {
-        return final(
-          `The files are too large for one archive: ${megabytes(archive?.length ?? bytes)} of ${megabytes(mostArchiveBytes)} MB.`,
-        )
-      }
       const name = `${fileSafe(event.flow)}-${event.id}.zip`
       const sent = await call({
         method: 'POST',
         url: `${address}/archive`,
+        timeoutMs: uploadMs,
         bodyType: 'multipart',
-        body: [{ name: 'file', content: archive, filename: name, type: 'application/zip' }],
+        body: [{ name: 'file', archive: entriesOf({ passport, event, files: listed }), filename: name }],
       })
       if (sent.statusCode !== 204 && sent.statusCode !== 200) {
         return refusal('Uniform', sent.statusCode, detailOf(sent.response))
       }
       progress = { ...progress, uploaded: true }
       await ledger.note(progress)
-      log.info(
-        `Uploaded ${listed.filter(({ status }) => status === 'stored').length} files in ${megabytes(archive.length)} MB.`,
-      )
+      const stored = listed.filter(({ status }) => status === 'stored')
+      const bytes = stored.reduce((sum, { size }) => sum + (size ?? 0), 0)
+      log.info(`Uploaded ${stored.length} files of ${megabytes(bytes)} MB.`)
     }
 
     const found = await call({ url: address })
@@ -168,8 +160,8 @@ function authorised(settings: Settings, request: Request, identity: Identity) {
   return async (outgoing: Outgoing): Promise<FullResponse> => {
     const send = () =>
       request.send({
-        ...outgoing,
         timeoutMs,
+        ...outgoing,
         headers: { ...outgoing.headers, authorization: `Bearer ${identity.token}` },
       })
     const answer = await send()

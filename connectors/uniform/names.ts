@@ -6,6 +6,8 @@
 import { replaceForbidden } from './xml.ts'
 
 const mostLetters = 120
+/** File systems hold no longer names; a letter has up to three. */
+const mostBytes = 255
 /** Of Windows, with any extension; and the one that is no plain key of an object. */
 const devices = /^((con|prn|aux|nul|com\d|lpt\d)(\.|$)|__proto__$)/i
 
@@ -37,13 +39,13 @@ function plainName(name: string): string {
     .replace(/[. ]+$/, '')
   const safe = devices.test(clean) ? `_${clean}` : clean || 'file'
   const { stem, extension } = parted(safe)
-  return `${cut(stem, mostLetters - extension.length)}${extension}`
+  return `${cut(stem, extension)}${extension}`
 }
 
 function numbered(name: string, number: number): string {
   const { stem, extension } = parted(name)
-  const suffix = ` (${number})`
-  return `${cut(stem, mostLetters - suffix.length - extension.length)}${suffix}${extension}`
+  const end = ` (${number})${extension}`
+  return `${cut(stem, end)}${end}`
 }
 
 function parted(name: string): { readonly stem: string; readonly extension: string } {
@@ -51,11 +53,21 @@ function parted(name: string): { readonly stem: string; readonly extension: stri
   return { stem: name.slice(0, name.length - extension.length), extension }
 }
 
-/** Not in the middle of a character, nor behind it in a space or dot. */
-function cut(stem: string, length: number): string {
-  if (stem.length <= length) return stem
-  const short = stem.slice(0, length)
-  return (short.isWellFormed() ? short : short.slice(0, -1)).replace(/[. ]+$/, '') || '_'
+/** So that there is room for `end`. Not in the middle of a character, nor behind it in a space or dot. */
+function cut(stem: string, end: string): string {
+  if (stem.length + end.length <= mostLetters && bytesOf(stem + end) <= mostBytes) return stem
+  const letters = Array.from(stem.slice(0, mostLetters - end.length).toWellFormed())
+  while (bytesOf(letters.join('')) > mostBytes - bytesOf(end)) letters.pop()
+  return (
+    letters
+      .join('')
+      .replace(/\ufffd$/, '')
+      .replace(/[. ]+$/, '') || '_'
+  )
+}
+
+function bytesOf(text: string): number {
+  return new TextEncoder().encode(text).length
 }
 
 /** What readers that know no case may take for the same: ß, ẞ and ss too. */

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import path from 'node:path'
 import type { ConnectionCarrier } from '../../../src/connectors/carrier.ts'
 import { connectorGround, type DeliveryOptions, unhurried } from '../../../src/connectors/ground.fixture.ts'
+import type { SandboxPoolOptions } from '../../../src/connectors/sandbox/pool.ts'
 import type { LeasedDelivery } from '../../../src/delivery/carrier.ts'
 import { testStorage } from '../../ground/storage.ts'
 
@@ -34,9 +35,12 @@ export async function shippedGround() {
       return delivery
     },
 
+    /** A worker with limits of its own. */
+    carrier: (sandbox: SandboxPoolOptions): ConnectionCarrier => ground.carrier(sandbox, { objects: storage.files }),
+
     /** One attempt. The same delivery again is what happens when a worker dies between an answer and its settling. */
-    async attempt(delivery: LeasedDelivery, attempt = 1) {
-      const report = await carrier.deliver({ ...delivery, attempt }, unhurried)
+    async attempt(delivery: LeasedDelivery, attempt = 1, by = carrier) {
+      const report = await by.deliver({ ...delivery, attempt }, unhurried)
       return { ...report, run: (await ground.runs(delivery)).at(-1) }
     },
 

@@ -15,7 +15,11 @@ export interface UniformSubmission {
   submissionStatus: 'NEW' | 'PENDING' | 'FAILED'
   canDownload: boolean
   /** Every archive that was uploaded; the last one counts. */
-  readonly archives: { readonly filename: string; readonly files: Readonly<Record<string, Uint8Array>> }[]
+  readonly archives: {
+    readonly filename: string
+    readonly zip: Buffer
+    readonly files: Readonly<Record<string, Uint8Array>>
+  }[]
 }
 
 export interface UniformPeer extends Peer {
@@ -90,8 +94,8 @@ export async function startUniform(): Promise<UniformPeer> {
     const form = await new Response(new Uint8Array(body), { headers: { 'content-type': type } }).formData()
     const file = form.get('file')
     if (!(file instanceof File)) return { status: 400, body: { message: 'No file' } }
-    const files = unzipSync(new Uint8Array(await file.arrayBuffer()))
-    submission.archives.push({ filename: file.name, files })
+    const zip = Buffer.from(await file.arrayBuffer())
+    submission.archives.push({ filename: file.name, zip, files: unzipSync(zip) })
     if (!processing.isSlow) judge(submission)
     return { status: 204 }
   }
