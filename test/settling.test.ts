@@ -223,6 +223,51 @@ describe('a session that settles', () => {
     await client.dispose()
   })
 
+  test('because it was updated is what it was, for everybody, until it has settled', async () => {
+    const id = await settlingSession()
+    go()
+    await settled(id)
+    hold()
+    const client = createClient({
+      url: `${world.url.replace('http', 'ws')}/graphql`,
+      webSocketImpl: WebSocket,
+      connectionParams: { Authorization: consumer },
+      retryAttempts: 0,
+    })
+    const followed = client.iterate<{ sessions_by_pk: object }>({
+      query: 'subscription ($id: uuid!) { sessions_by_pk(id: $id) { revision data } }',
+      variables: { id },
+    })
+    const before = { revision: 2, data: { a: 1, settled: true } }
+    expect((await followed.next()).value.data).toEqual({ sessions_by_pk: before })
+    const update = await asked(
+      `mutation ($object: update_session_input!) {
+        update_session(object: $object) { status revision changed event_id deliveries } }`,
+      basic(world.source),
+      { object: { id, data: { a: 2 } } },
+    )
+    expect(update).toEqual({
+      update_session: { status: 'submitted', revision: 3, changed: true, event_id: null, deliveries: 0 },
+    })
+    const now = 'query ($id: uuid!) { sessions_by_pk(id: $id) { revision data } }'
+    for (const who of [consumer, editor]) expect(await asked(now, who, { id })).toEqual({ sessions_by_pk: before })
+    expect(await asked(everything, consumer, { id })).toMatchObject({
+      session_revisions: [{ revision: 1, data: { a: 1 } }],
+      session_events: [{ type: 'session.submitted' }],
+    })
+    expect((await rest(`/v1/sessions/${id}`)).json).toMatchObject(before)
+    go()
+    await settled(id)
+    const after = { sessions_by_pk: { revision: 4, data: { a: 2, settled: true } } }
+    // The next result, so none came between.
+    expect((await followed.next()).value.data).toEqual(after)
+    expect(await asked(now, consumer, { id })).toEqual(after)
+    expect(await asked(everything, consumer, { id })).toMatchObject({
+      session_events: [{ type: 'session.submitted' }, { type: 'session.updated' }],
+    })
+    await client.dispose()
+  })
+
   test('and is purged meanwhile is gone: nobody hears of it, and the chain writes nothing', async () => {
     const id = await settlingSession()
     await until(

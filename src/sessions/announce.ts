@@ -131,11 +131,13 @@ export async function announceTo(
   return rows
 }
 
+/** @param lock holds the sessions' rows until the transaction ends. */
 export async function sessionFacts(
   client: Pick<pg.ClientBase, 'query'>,
   type: EventType,
   sessionIds: readonly string[],
   now: Date,
+  lock = false,
 ): Promise<readonly SessionFacts[]> {
   const heard = heardBy(type)
   const { rows } = await client.query<SessionFacts>(
@@ -145,7 +147,7 @@ export async function sessionFacts(
                         from session_grants g where g.session_id = s.id and g.integration_id in (${heard})), '[]') as grants,
             ${targetsOf(heard)} as targets
        from sessions s join teams t on t.id = s.team_id join flows f on f.id = s.flow_id
-      where s.id = any($1::uuid[]) and $2::timestamptz is not null`,
+      where s.id = any($1::uuid[]) and $2::timestamptz is not null ${lock ? 'for update of s' : ''}`,
     [sessionIds, now],
   )
   return rows

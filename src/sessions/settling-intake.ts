@@ -5,7 +5,10 @@
 import type pg from 'pg'
 import { type Announcement, announceTo, type EventType, type SessionFacts, sessionFacts } from './announce.ts'
 import { misfitOf } from './destinations-available.ts'
+import type { NewRevision } from './pending-revisions.ts'
 import { type EventFacts, type FlowDestination, matchingTargets, type Target } from './targets.ts'
+
+const updated = 'session.updated'
 
 /** Ids of the connections whose modifiers are to see a session first: pattern, type of event, kind and schema match. */
 export function modifiersFor(
@@ -22,9 +25,34 @@ export function modifiersFor(
     .map(({ id }) => id)
 }
 
+/** Who hears of an update that is not written yet, and whether modifiers are to see it first. */
+export interface UpdateHeard {
+  readonly facts: SessionFacts
+  readonly modifiers: readonly string[]
+  /** For modifiers, or behind an update that waits for them. */
+  readonly waits: boolean
+}
+
 /**
- * Announces an event of one session, or leaves that to the settling engine, with a row in `session_settlings`. An update
- * of a session that waits already joins it: there is one announcement, of what it says in the end.
+ * Holds the session's row until the transaction ends.
+ *
+ * @returns undefined when there is no such session.
+ */
+export async function factsOfUpdate(
+  client: Pick<pg.ClientBase, 'query'>,
+  { id, config, schemaUrl }: Pick<NewRevision, 'id' | 'config' | 'schemaUrl'>,
+): Promise<UpdateHeard | undefined> {
+  const [found] = await sessionFacts(client, updated, [id], new Date(), true)
+  if (!found) return undefined
+  const facts = { ...found, config, schema_url: schemaUrl }
+  const modifiers = modifiersFor({ ...facts, type: updated }, schemaUrl, facts.grants, facts.targets)
+  return { facts, modifiers, waits: modifiers.length > 0 || facts.settling !== null }
+}
+
+/**
+ * Announces an event of a session that was written and nobody has heard of, or leaves that to the settling engine, with a
+ * row in `session_settlings`. An update of a session that waits already joins it: there is one announcement, of what it
+ * says in the end.
  *
  * @param client of the transaction that wrote the session, which holds its row.
  * @returns undefined while it settles.

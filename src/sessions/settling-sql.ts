@@ -4,6 +4,7 @@ import { storableJson } from '../database/storable.ts'
 import { targetsOf } from './announce.ts'
 import type { SchemaFacts } from './payload-schemas.ts'
 import { schemaFacts } from './payload-schemas.ts'
+import { lastPending, newest } from './pending-revisions.ts'
 import type { FlowDestination, Target } from './targets.ts'
 
 /** A connection that may modify the session: enabled, approved, with a live grant. Columns in the database's words. */
@@ -42,7 +43,10 @@ export interface ClaimedSettling {
     readonly payment_id: string | null
     readonly config: Readonly<Record<string, unknown>>
     readonly schema_url: string | null
+    /** With the updates that wait, of which the last is what all this says. */
     readonly revision: number
+    /** Which readers have. */
+    readonly written: number
     readonly author_kind: string | null
     readonly author_id: string | null
     /** ISO 8601. */
@@ -52,6 +56,8 @@ export interface ClaimedSettling {
   }
   /** JSON text. */
   readonly data: string
+  /** Arguments of `merge_extension_data` that the updates brought, in their order. */
+  readonly extensions: readonly unknown[]
   /** Of the flow. */
   readonly required: string | null
   readonly schemas: SchemaFacts | null
@@ -132,14 +138,17 @@ with due as materialized (
 select s.id as session_id, s.lease_token, s.settling_version as version, s.event_type, s.asked, s.attempts, s.restarts,
        json_build_object(
          'team_id', s.team_id, 'team', t.slug, 'team_name', t.name, 'flow', f.slug, 'flow_name', f.name, 'kind', s.kind,
-         'status', s.status, 'payment_id', s.payment_id, 'config', s.config, 'schema_url', s.schema_url,
-         'revision', s.revision, 'author_kind', s.author_kind, 'author_id', s.author_id,
+         'status', s.status, 'payment_id', ${newest('payment_id')}, 'config', ${newest('config')}, 'schema_url', ${newest('schema_url')},
+         'revision', ${newest('revision')}, 'written', s.revision,
+         'author_kind', ${newest('author_kind')}, 'author_id', ${newest('author_id')},
          'submitted_at', to_char(s.submitted_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
          'connector_data', s.connector_data,
          'trip', case when p.id is not null then json_build_object(
            'id', p.id, 'reference', p.reference, 'title', p.title) end) as session,
-       s.data::text as data, f.schema_url as required,
-       ${schemaFacts('f.schema_url', 's.schema_url', 's.team_id')} as schemas,
+       (${newest('data')})::text as data, f.schema_url as required,
+       ${schemaFacts('f.schema_url', newest('schema_url'), 's.team_id')} as schemas,
+       coalesce((select json_agg(p.extension order by p.revision) from pending_revisions p
+                  where p.session_id = s.id and p.extension is not null), '[]') as extensions,
        coalesce((select json_agg(json_build_object(
                    'id', m.id, 'version', m.version, 'name', m.name, 'integration_id', m.integration_id,
                    'timeout_ms', m.timeout_ms, 'concurrency', m.concurrency, 'grant_config', m.grant_config,
@@ -148,7 +157,8 @@ select s.id as session_id, s.lease_token, s.settling_version as version, s.event
        coalesce((select json_agg(json_build_object('integration_id', g.integration_id, 'config', g.config))
                    from session_grants g where g.session_id = s.id and ${liveGrant}), '[]') as grants,
        ${targetsOf(heard)} as targets
-  from session s join teams t on t.id = s.team_id join flows f on f.id = s.flow_id left join trips p on p.id = s.trip_id`
+  from session s join teams t on t.id = s.team_id join flows f on f.id = s.flow_id left join trips p on p.id = s.trip_id
+  ${lastPending}`
 
 /** A row of `connector_runs`, of one call of a modifier. */
 export interface ModifierRun {
@@ -176,8 +186,8 @@ export interface SettledChange {
 
 export interface SettlingEnd {
   readonly settling: Pick<ClaimedSettling, 'session_id' | 'lease_token' | 'version'>
-  /** Of the session when it was claimed: it must be so still. */
-  readonly revision: number
+  /** `session.written` when it was claimed: it must be so still. */
+  readonly written: number
   readonly changes: readonly SettledChange[]
   readonly schemaUrl: string | null
   /** What is announced; null for nothing. */
@@ -201,7 +211,7 @@ export interface Settled {
 }
 
 /**
- * Writes the end of a chain, all of it or nothing: revisions, runs, extension data, the session's new state, one event
+ * Writes the end of a chain, all of it or nothing: updates that waited, revisions, runs, extension data, the session's new state, one event
  * and its deliveries, and the end of the waiting. The session must be at the revision with which the chain began, the
  * lease still held, and whoever changed something still let in.
  *
@@ -218,7 +228,7 @@ export async function finishSettling(pool: pg.Pool, end: SettlingEnd): Promise<S
       settling.session_id,
       settling.lease_token,
       settling.version,
-      end.revision,
+      end.written,
       changesOf(end.changes),
       end.schemaUrl,
       end.type,
@@ -274,14 +284,26 @@ with old as materialized (
     from jsonb_array_elements($5::jsonb) with ordinality as e(each, number)
 ), total as materialized (
   select count(*)::int as changes from change
+), waited as materialized (
+  select p.*, p.revision = max(p.revision) over () as is_last from pending_revisions p join old o on o.id = p.session_id
+), base as materialized (
+  -- What the chain began with: the last update that waited, or what readers have.
+  select s.id, s.team_id, s.flow_id, ${newest('payment_id')} as payment_id, ${newest('config')} as config, ${newest('data')} as data,
+         ${newest('schema_url')} as schema_url, ${newest('content_hash')} as content_hash, ${newest('revision')} as revision,
+         ${newest('author_kind')} as author_kind, ${newest('author_id')} as author_id,
+         case when u.session_id is null then s.revised_at else u.created_at end as revised_at
+    from old s left join waited u on u.is_last
 ), kept as (
   insert into session_revisions (session_id, revision, payment_id, config, data, schema_url, content_hash, author_kind, author_id, created_at)
   select o.id, o.revision, o.payment_id, o.config, o.data, o.schema_url, o.content_hash, coalesce(o.author_kind, 'system'),
          o.author_id, coalesce(o.revised_at, o.submitted_at)
-    from old o, total t where t.changes > 0
+    from old o, base b, total t where b.revision + t.changes > o.revision
   union all
-  select o.id, o.revision + c.number, o.payment_id, o.config, c.data, $6, c.hash, 'connection', c.author, now()
-    from old o, change c, total t where c.number < t.changes
+  select w.session_id, w.revision, w.payment_id, w.config, w.data, w.schema_url, w.content_hash, w.author_kind, w.author_id, w.created_at
+    from waited w, total t where not w.is_last or t.changes > 0
+  union all
+  select b.id, b.revision + c.number, b.payment_id, b.config, c.data, $6, c.hash, 'connection', c.author, now()
+    from base b, change c, total t where c.number < t.changes
 ), named as (
   insert into trips as p (team_id, reference, title)
   select o.team_id, $15, $16 from old o where $15::text is not null
@@ -289,23 +311,24 @@ with old as materialized (
   returning p.id
 ), written as (
   update sessions s
-     set revision = s.revision + t.changes, trip_id = coalesce((select id from named), s.trip_id),
-         data = case when t.changes > 0 then c.data else s.data end,
-         content_hash = coalesce(c.hash, s.content_hash),
-         schema_url = case when t.changes > 0 then $6 else s.schema_url end,
-         author_kind = case when t.changes > 0 then 'connection' else s.author_kind end,
-         author_id = coalesce(c.author, s.author_id),
-         revised_at = case when t.changes > 0 then now() else s.revised_at end,
+     set revision = b.revision + t.changes, trip_id = coalesce((select id from named), s.trip_id),
+         payment_id = b.payment_id, config = b.config,
+         data = case when t.changes > 0 then c.data when b.revision > s.revision then b.data else s.data end,
+         content_hash = coalesce(c.hash, b.content_hash),
+         schema_url = case when t.changes > 0 then $6 else b.schema_url end,
+         author_kind = case when t.changes > 0 then 'connection' else b.author_kind end,
+         author_id = case when t.changes > 0 then c.author else b.author_id end,
+         revised_at = case when t.changes > 0 then now() else b.revised_at end,
          connector_data = case when $12::jsonb is null then s.connector_data else merge_extension_data(s.connector_data, $12::jsonb) end,
          status = 'submitted',
          -- Whoever follows sessions by position sees it from now on.
          position = case when s.status = 'settling' then next_position() else s.position end
-    from old o cross join total t left join change c on c.number = t.changes
-   where s.id = o.id and (t.changes > 0 or s.status = 'settling' or $12::jsonb is not null)
+    from base b cross join total t left join change c on c.number = t.changes
+   where s.id = b.id and (b.revision + t.changes > s.revision or s.status = 'settling' or $12::jsonb is not null)
 ), event as (
   insert into session_events (type, session_id, team_id, flow_id, payment_id, revision, config)
-  select $7, o.id, o.team_id, o.flow_id, o.payment_id, o.revision + t.changes, o.config
-    from old o, total t where $7::text is not null
+  select $7, b.id, b.team_id, b.flow_id, b.payment_id, b.revision + t.changes, b.config
+    from base b, total t where $7::text is not null
   returning id, session_id, team_id, position
 ), bound as (
   insert into deliveries (event_id, session_id, team_id, integration_id, webhook_id, connection_id, event_position)
@@ -329,9 +352,12 @@ with old as materialized (
      set event_type = null, asked = x.connection_ids || x.asked, due_at = now(), lease_token = null, attempts = 0, restarts = 0,
          version = x.version + 1
     from old o where x.session_id = o.id and $14::boolean
+), cleared as (
+  -- Those of a row that ends go with it.
+  delete from pending_revisions p using old o where p.session_id = o.id and $14::boolean
 )
-select o.revision + t.changes as revision, (select id from event) as event_id, (select count(*)::int from bound) as deliveries
-  from old o, total t`
+select b.revision + t.changes as revision, (select id from event) as event_id, (select count(*)::int from bound) as deliveries
+  from base b, total t`
 
 /**
  * Gives a lease back, and keeps what ran: due at once when something newer came in, else after a while. The session's

@@ -84,7 +84,6 @@ export async function settlingGround() {
         checker,
         log: silentLog,
         retentionAfterRetrievalDays: 5,
-        maxDataBytes: 5 * 1024 * 1024,
         pollMs: 20,
         retryMs: [5, 5],
         modifiers: {
@@ -101,6 +100,8 @@ export async function settlingGround() {
     submit: (data: Data, more: object = {}) =>
       submitSession({ id: randomUUID(), team: 'camden', flow: 'apply', data, ...more }, context),
     update: (id: string, data: Data, principal = source) => updateSession({ id, data }, { ...context, principal }),
+    /** @param extension argument of `merge_extension_data` */
+    change: (change: object, extension?: object) => updateSession(change, { ...context, extension }),
 
     async session(id: string) {
       const { rows } = await pool.query<{ status: string; revision: number; data: Data; settling: boolean }>(
@@ -144,7 +145,7 @@ export async function settlingGround() {
       await this.stop()
       functions.clear()
       await pool.query('delete from connections')
-      await pool.query('truncate session_settlings')
+      await pool.query('delete from session_settlings')
       await pool.query('update flows set schema_url = null')
     },
 

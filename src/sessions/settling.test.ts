@@ -87,14 +87,73 @@ describe('a submitted session', () => {
 })
 
 describe('an update', () => {
-  it('is written at once, and announced when its modifiers have settled', async () => {
+  it('is seen by nobody before its modifiers have settled; then it is announced', async () => {
     await ground.modifier((data) => ({ ...data, total: Number(data.a) * 2 }), { events: ['session.updated'] })
     const { id } = await ground.submit({ a: 1 })
     expect(await ground.update(id, { a: 2 })).toMatchObject({ status: 'submitted', revision: 2, event_id: null })
+    expect(await ground.session(id)).toMatchObject({ revision: 1, data: { a: 1 } })
+    expect(await ground.revisions(id)).toHaveLength(1)
     expect(await ground.events(id)).toHaveLength(1)
     ground.engine()
     expect(await settled(id)).toMatchObject({ revision: 3, data: { a: 2, total: 4 } })
     expect((await ground.events(id)).slice(1)).toEqual([{ type: 'session.updated', revision: 3, deliveries: 1 }])
+    expect((await ground.revisions(id)).map(({ data, author_kind }) => [data, author_kind])).toEqual([
+      [{ a: 1 }, 'credential'],
+      [{ a: 2 }, 'credential'],
+      [{ a: 2, total: 4 }, 'connection'],
+    ])
+  })
+
+  it('follows the one that waits before it; both are revisions, and there is one announcement', async () => {
+    await ground.modifier((data) => (data.a === 3 ? undefined : { ...data, late: true }), {
+      events: ['session.updated'],
+    })
+    const { id } = await ground.submit({ a: 1 }, { payment_id: 'p-1' })
+    await ground.update(id, { a: 2 })
+    const change = { id, payment_id: 'p-2', config: { region: 'north' } }
+    expect(await ground.change(change, { k: { set: { b: 1 }, remove: [] } })).toMatchObject({ revision: 3 })
+    expect(await ground.change({ id, data: { a: 3 } }, { k: { set: { c: 2 }, remove: ['b'] } })).toMatchObject({
+      revision: 4,
+    })
+    expect(await ground.change({ id, data: { a: 3 } })).toMatchObject({ changed: false, revision: 4 })
+    await expect(ground.change({ id, data: { a: 9 }, expected_revision: 1 })).rejects.toMatchObject({
+      code: 'CONFLICT',
+      message: expect.stringMatching(/at revision 4, not 1.*modifiers have settled/),
+    })
+    ground.engine()
+    expect(await settled(id)).toMatchObject({ revision: 4, data: { a: 3 } })
+    expect((await ground.revisions(id)).map(({ revision, data }) => [revision, data])).toEqual([
+      [1, { a: 1 }],
+      [2, { a: 2 }],
+      [3, { a: 2 }],
+      [4, { a: 3 }],
+    ])
+    expect((await ground.events(id)).slice(1)).toEqual([{ type: 'session.updated', revision: 4, deliveries: 1 }])
+    const { rows } = await ground.pool.query(
+      `select s.payment_id, s.config, s.connector_data, (select count(*)::int from pending_revisions) as waiting from sessions s where id = $1`,
+      [id],
+    )
+    expect(rows).toEqual([
+      { payment_id: 'p-2', config: { region: 'north' }, connector_data: { k: { c: 2 } }, waiting: 0 },
+    ])
+  })
+
+  it('is written as it is when nothing changes it, moves its booking, and is purged with its session', async () => {
+    await ground.modifier(() => undefined, { events: ['session.updated'] })
+    const tripUuid = randomUUID()
+    const [moved, ended] = [
+      await ground.submit({ referenceNumber: 'R-41' }, { kind: 'booking' }),
+      await ground.submit({ a: 1 }),
+    ]
+    await ground.update(moved.id, { referenceNumber: 'R-41', tripUuid })
+    await ground.update(ended.id, { a: 2 })
+    await ground.pool.query(`delete from session_settlings where session_id = $1`, [ended.id])
+    ground.engine()
+    expect(await settled(moved.id)).toMatchObject({ revision: 2, data: { tripUuid } })
+    const session = await ground.prisma.session.findUniqueOrThrow({ where: { id: moved.id }, include: { trip: true } })
+    expect(session).toMatchObject({ author_kind: 'credential', trip: { reference: `trip:${tripUuid}` } })
+    expect((await ground.pool.query('select from pending_revisions')).rowCount).toBe(0)
+    expect(await ground.session(ended.id)).toMatchObject({ revision: 1, data: { a: 1 } })
   })
 
   it('that comes while a session settles is taken in: the chain starts again, and nothing is lost', async () => {

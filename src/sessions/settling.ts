@@ -8,7 +8,8 @@
  *   dies it is waiting again, with one more in `attempts`;
  * - **gone** with `finishSettling`, in the statement that writes what came of it.
  *
- * While the chain runs (`settling-chain.ts`) all of it is in memory. Whatever comes in meanwhile (an update, somebody who
+ * While the chain runs (`settling-chain.ts`) all of it is in memory. It begins with what the last update says that waits in
+ * `pending_revisions`, or with the session; readers have what is in `sessions` until the end is written. Whatever comes in meanwhile (an update, somebody who
  * asks for a modifier) raises the revision or `version`, so that the end is not written: the chain starts again on the
  * newest. A session whose source does not stop to update it, or whose workers keep dying, is announced all the same.
  */
@@ -28,6 +29,7 @@ import {
   releaseSettling,
   renewSettlings,
   returnSettlings,
+  type Settled,
   type SettledChange,
   type SettlingEnd,
   type SettlingModifier,
@@ -79,8 +81,8 @@ export interface SettlingOptions {
   readonly log: Log
   /** Days that a grant still lasts after its first retrieval, where the team has not set its own. */
   readonly retentionAfterRetrievalDays: number
-  /** Bytes that the data of a session may have, as when it is submitted; a change to more is not taken. */
-  readonly maxDataBytes: number
+  /** Bytes that the data of a session may have, as when it is submitted; a change to more is not taken. @default 5 MiB */
+  readonly maxDataBytes?: number
   /** Called when rows have changed: deliveries are due, live queries have something to show. */
   readonly committed?: () => void
   /** Told of each session that has settled: how long its modifiers took, in seconds, and their changes; for metrics. */
@@ -109,12 +111,14 @@ const batch = 32
 /** Claims without an end, and chains that were overtaken, before a session is announced as it is. */
 const mostAttempts = 5
 const mostRestarts = 20
+/** Raised by `merge_extension_data`. */
+const extensionDataTooLarge = 'SLX01'
 /** A modifier that failed for so many sessions one after the other is left out for a while, so that not all of them wait. */
 const patience = { failures: 5, restMs: 30_000 }
 
 /**
  * @example
- * const settling = startSettling({ pool, checker, modifiers, log, retentionAfterRetrievalDays: 5, maxDataBytes: 5_242_880 })
+ * const settling = startSettling({ pool, checker, modifiers, log, retentionAfterRetrievalDays: 5 })
  * await settling.close()
  */
 export function startSettling(options: SettlingOptions): Settling {
@@ -138,11 +142,12 @@ class SettlingEngine implements Settling {
     pollMs = 500,
     retryMs = [1000, 3000],
     maxRounds = 10,
+    maxDataBytes = 5 * 1024 * 1024,
     committed = () => undefined,
     observe = () => undefined,
     ...options
   }: SettlingOptions) {
-    this.#options = { most, leaseMs, pollMs, retryMs, maxRounds, committed, observe, ...options }
+    this.#options = { most, leaseMs, pollMs, retryMs, maxRounds, maxDataBytes, committed, observe, ...options }
     const { pool, log } = options
     this.#listener = listen({ pool, channel: settlingsChannel, log, onNotify: () => this.wake() })
     this.#poll = setInterval(() => this.wake(), pollMs)
@@ -216,7 +221,7 @@ class SettlingEngine implements Settling {
     const content = JSON.parse(settling.data) as unknown
     const fingerprint = remembered(canonicalJson)
     const runs: ModifierRun[] = []
-    let extension: unknown = null
+    let extension = inOne(settling.extensions, modifiers.combine)
     let schemaUrl = session.schema_url
     let made = 0
     const overtaken = settling.restarts >= mostRestarts
@@ -276,10 +281,10 @@ class SettlingEngine implements Settling {
       return
     }
     const type = settling.event_type ?? (chain.changes.length > 0 ? 'session.updated' : null)
-    const settled = await finishSettling(pool, {
+    const end: SettlingEnd = {
       settling,
-      revision: session.revision,
-      changes: chain.changes.map(({ modifier, content }) => changeOf(settling, schemaUrl, modifier, content)),
+      written: session.written,
+      changes: chain.changes.map(({ modifier, content }) => changeOf(settling, schemaUrl, modifier, content, fingerprint)),
       schemaUrl,
       type,
       targets:
@@ -288,10 +293,14 @@ class SettlingEngine implements Settling {
           : matchingTargets({ ...session, type }, grants, targets).filter(({ kind }) => kind !== 'modifier'),
       runs,
       extension,
-      trip: tripNamedBy(settling, chain.changes.at(-1)?.content),
+      trip: tripNamedBy(
+        settling,
+        chain.changes.length > 0 || session.revision > session.written ? chain.content : undefined,
+      ),
       loop: loopOf(settling, chain.loop),
       askAgain: overtaken,
-    })
+    }
+    const settled = await this.#finish(end)
     if (settled) {
       observe((performance.now() - begun) / 1000, chain.changes.length)
       committed()
@@ -299,6 +308,19 @@ class SettlingEngine implements Settling {
       await releaseSettling(pool, settling, { runs, delayMs: 0, restarted: true })
       this.wake()
     }
+  }
+
+  /** What connectors wrote beside the session grows meanwhile: where there is no room left for what this adds, it is left out. */
+  async #finish(end: SettlingEnd): Promise<Settled | undefined> {
+    const { pool, log } = this.#options
+    return finishSettling(pool, end).catch((error: unknown) => {
+      if (end.extension === null || (error as { code?: unknown }).code !== extensionDataTooLarge) throw error
+      log.warn(
+        { session: end.settling.session_id },
+        'extension data of a session that settled was left out: too much of it',
+      )
+      return finishSettling(pool, { ...end, extension: null })
+    })
   }
 
   /** Tries again shortly, and then goes on without it. */
@@ -386,18 +408,23 @@ class SettlingEngine implements Settling {
   }
 }
 
-/** Each object's is made once: of a chain's contents several are asked for three times. */
+/** Each object's is made once: of a chain's contents several are asked for four times. */
 function remembered(print: (content: unknown) => string): (content: unknown) => string {
   const known = new WeakMap<object, string>()
   return (content) => {
-    const key = content as object
-    const printed = known.get(key) ?? print(content)
-    known.set(key, printed)
+    if (typeof content !== 'object' || content === null) return print(content)
+    const printed = known.get(content) ?? print(content)
+    known.set(content, printed)
     return printed
   }
 }
 
-/** A booking stays in its trip, unless its modifiers made it name another one by UUID; as with updates. */
+/** What the updates that wait bring for the extension data. */
+function inOne(extensions: readonly unknown[], combine: Modifiers['combine']): unknown {
+  return extensions.reduce((all, each) => (all === null ? each : combine(all, each)), null)
+}
+
+/** A booking stays in its trip, unless an update or its modifiers made it name another one by UUID. */
 function tripNamedBy({ session }: ClaimedSettling, content: unknown): SettlingEnd['trip'] {
   if (content === undefined || session.kind !== 'booking') return null
   const { reference, title } = tripOfData(content)
@@ -416,12 +443,13 @@ function changeOf(
   schemaUrl: string | null,
   modifier: SettlingModifier,
   content: unknown,
+  print: (content: unknown) => string,
 ): SettledChange {
   const { team, flow, kind, payment_id, config } = session
   const data = content as Record<string, unknown>
   return {
     data: JSON.stringify(data),
-    hash: contentHash({ team, flow, kind, data, payment_id, config, schema_url: schemaUrl }),
+    hash: contentHash({ team, flow, kind, data, payment_id, config, schema_url: schemaUrl }, print),
     author: modifier.id,
   }
 }

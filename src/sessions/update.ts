@@ -1,16 +1,19 @@
 /**
  * New revisions of a session. What was is kept in `session_revisions`; readers of the session get the newest. An update
- * is written only onto the revision that it was made from, so of two at the same time none is lost.
+ * is written only onto the revision that it was made from, so of two at the same time none is lost. One that modifiers are
+ * to see waits for them (`pending-revisions.ts`): readers have the revision before it until then.
  */
 import type pg from 'pg'
 import type { Principal } from '../access/principal.ts'
 import { reachOf } from '../access/reach.ts'
 import { inTransaction } from '../database/database.ts'
 import { SluiceError } from '../errors.ts'
+import { announceTo } from './announce.ts'
 import { judgeData, type SchemaFacts, type SchemaParts, schemaFacts } from './payload-schemas.ts'
+import { addPending, lastPending, type NewRevision, newest } from './pending-revisions.ts'
 import { publish } from './publish.ts'
 import type { Problem } from './schema-checker.ts'
-import { announceOrSettle } from './settling-intake.ts'
+import { announceOrSettle, factsOfUpdate } from './settling-intake.ts'
 import { contentHash, parseChange, type SessionChange, type SessionContent } from './submission.ts'
 import { linkToTrip } from './trips.ts'
 
@@ -23,6 +26,7 @@ export interface UpdateContext extends SchemaParts {
 export interface UpdateResult {
   readonly id: string
   readonly status: string
+  /** While it settles: the one that it will be. */
   readonly revision: number
   /** False when the session said so already. */
   readonly changed: boolean
@@ -30,7 +34,7 @@ export interface UpdateResult {
   readonly event_id: string | null
   readonly deliveries: number
   readonly problems: readonly Problem[] | null
-  /** Its modifiers see it first; it is announced when they have settled. */
+  /** Its modifiers see it first: readers have the revision before it until they have settled, and it is announced then. */
   readonly settling?: boolean
 }
 
@@ -60,7 +64,10 @@ export async function updateSession(input: unknown, context: UpdateContext): Pro
 interface Present extends SessionContent {
   readonly team_id: string
   readonly status: 'submitted' | 'settling' | 'invalid' | 'purged'
+  /** The last one, with updates that wait for their modifiers. */
   readonly revision: number
+  /** The one that readers have. */
+  readonly written: number
   readonly over: boolean
   readonly problems: readonly Problem[] | null
   readonly required: string | null
@@ -82,11 +89,14 @@ async function tryUpdate(change: SessionChange, context: UpdateContext): Promise
     )
   }
   if (expected != null && expected !== present.revision) {
-    throw new SluiceError(
-      'CONFLICT',
-      `The session is at revision ${present.revision}, not ${expected}. Read it again and update what it says now.`,
-      { path: 'object.expected_revision', details: { revision: present.revision } },
-    )
+    const hint =
+      present.written === expected
+        ? 'What it says there can be read as soon as its modifiers have settled, within seconds; then update that.'
+        : 'Read it again and update what it says now.'
+    throw new SluiceError('CONFLICT', `The session is at revision ${present.revision}, not ${expected}. ${hint}`, {
+      path: 'object.expected_revision',
+      details: { revision: present.revision },
+    })
   }
   const content = { ...present, ...changes } as SessionContent
   const hash = contentHash(content)
@@ -115,15 +125,27 @@ async function tryUpdate(change: SessionChange, context: UpdateContext): Promise
       { path: 'object.data', details: { problems } },
     )
   }
+  const next: NewRevision = {
+    ...{ id, written: present.written, from: present.revision, data, hash, schemaUrl, extension: context.extension },
+    payment_id: content.payment_id ?? null,
+    config: content.config ?? {},
+  }
   return inTransaction(database.pool, async (client) => {
-    const { extension } = context
-    const values = { id, from: present.revision, content, data, hash, schemaUrl, problems, extension }
-    const revision = await writeRevision(client, values, principal)
+    const heard = present.status === 'submitted' ? await factsOfUpdate(client, next) : undefined
+    if (heard?.waits) {
+      const revision = await addPending(client, next, heard.modifiers, principal)
+      if (revision === undefined) return undefined
+      return { ...unchanged, revision, changed: true, problems: null, settling: true }
+    }
+    const revision = await writeRevision(client, next, { status: present.status, problems }, principal)
     if (revision === undefined) return undefined
     await linkToTrip(client, id, content)
     if (!isValid) return { ...unchanged, revision, changed: true, problems }
-    const event =
-      present.status === 'invalid' ? await publish(client, id) : await announceOrSettle(client, 'session.updated', id)
+    const event = heard
+      ? (await announceTo(client, 'session.updated', [heard.facts]))[0]
+      : present.status === 'invalid'
+        ? await publish(client, id)
+        : await announceOrSettle(client, 'session.updated', id)
     return {
       id,
       status: event ? 'submitted' : await statusOf(client, id),
@@ -148,14 +170,15 @@ async function presentSession(
 ): Promise<Present> {
   const reach = reachOf(principal)
   const { rows } = await database.pool.query<Present>(
-    `select s.team_id, t.slug as team, f.slug as flow, s.kind, s.data, s.payment_id, s.config, s.schema_url, s.status, s.revision,
-            s.problems, f.schema_url as required,
+    `select s.team_id, t.slug as team, f.slug as flow, s.kind, ${newest('data')} as data, ${newest('payment_id')} as payment_id,
+            ${newest('config')} as config, ${newest('schema_url')} as schema_url, s.status, ${newest('revision')} as revision,
+            s.revision as written, s.problems, f.schema_url as required,
             s.purged_at is not null or s.expires_at <= now()
               or (s.status in ('submitted', 'settling') and exists (select from session_grants g where g.session_id = s.id)
                   and not exists (select from session_grants g
                                    where g.session_id = s.id and g.revoked_at is null and g.expires_at > now())) as over,
-            ${schemaFacts('f.schema_url', 'coalesce($4::text, s.schema_url)', 's.team_id')} as schemas
-       from sessions s join teams t on t.id = s.team_id join flows f on f.id = s.flow_id
+            ${schemaFacts('f.schema_url', `coalesce($4::text, ${newest('schema_url')})`, 's.team_id')} as schemas
+       from sessions s join teams t on t.id = s.team_id join flows f on f.id = s.flow_id ${lastPending}
       where s.id = $1 and ($2 or s.team_id = any($3::uuid[]))`,
     [id, reach.everywhere, reach.teamIds, schema_url ?? null],
   )
@@ -164,26 +187,19 @@ async function presentSession(
   return present
 }
 
-interface NewRevision {
-  readonly id: string
-  readonly from: number
-  readonly content: SessionContent
-  readonly data: string
-  readonly hash: Buffer
-  readonly schemaUrl: string | null
-  readonly problems: readonly Problem[]
-  readonly extension: unknown
-}
-
-/** The new revision's number; undefined when the present one is not `from` any more. */
+/** The new revision's number; undefined when the session is not any more as it was read. The caller holds its row, or none waits. */
 async function writeRevision(
   client: pg.ClientBase,
-  { id, from, content, data, hash, schemaUrl, problems, extension }: NewRevision,
+  { id, from, payment_id, config, data, hash, schemaUrl, extension }: NewRevision,
+  { status, problems }: Pick<Present, 'status'> & { readonly problems: readonly Problem[] },
   principal: Principal,
 ): Promise<number | undefined> {
   const { rows } = await client.query<{ revision: number }>(
     `with old as materialized (
-       select * from sessions where id = $1 and revision = $2 and status <> 'purged' for update
+       select * from sessions s
+        where s.id = $1 and s.revision = $2 and s.status = $12::session_status
+          and not exists (select from pending_revisions p where p.session_id = s.id)
+          for update
      ), kept as (
        insert into session_revisions (session_id, revision, payment_id, config, data, schema_url, content_hash, author_kind, author_id, created_at)
        select id, revision, payment_id, config, data, schema_url, content_hash, coalesce(author_kind, 'system'), author_id,
@@ -201,14 +217,15 @@ async function writeRevision(
       id,
       from,
       data,
-      content.payment_id ?? null,
-      JSON.stringify(content.config ?? {}),
+      payment_id,
+      JSON.stringify(config),
       schemaUrl,
       hash,
       problems.length > 0 ? JSON.stringify(problems) : null,
       principal.kind,
       principal.id,
       extension === undefined ? null : JSON.stringify(extension),
+      status,
     ],
   )
   return rows[0]?.revision
