@@ -5,7 +5,7 @@ import path from 'node:path'
 
 /** From the bottom up. A name is a folder of src/ or a file in it. Folders of one layer do not know each other. */
 export const layers = [
-  ['errors.ts', 'log.ts', 'config.ts'],
+  ['errors.ts', 'log.ts', 'config.ts', 'metrics.ts'],
   ['database', 'egress'],
   ['access'],
   ['tables'],

@@ -154,8 +154,9 @@ const schema = z.object({
   CONNECTOR_REGISTRY_URL: z.url({ protocol: /^https?$/ }).optional(),
   /** Deliveries that one worker process runs at once. */
   WORKER_CONCURRENCY: z.coerce.number().int().min(1).max(1000).default(64),
-  /** Where a worker serves its metrics for Prometheus, at /metrics. Without a port it does not. */
+  /** Where a worker, and where a gateway serves its metrics for Prometheus, at /metrics. Without a port it does not. */
   METRICS_PORT: port.optional(),
+  GATEWAY_METRICS_PORT: port.optional(),
   METRICS_HOST: z.string().min(1).default('127.0.0.1'),
   /** How long a session stays available: days after submission, and days after an integration's first retrieval. */
   RETENTION_DAYS: days.default(30),

@@ -1,10 +1,12 @@
 import { createRemoteJWKSet, decodeJwt, jwtVerify } from 'jose'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { openAcknowledged } from './conformance/bare-socket.ts'
+import { described, documented, readingOf, scrape } from './ground/metrics.ts'
 import { aSession, basic, buildWorld, type World } from './ground/world.ts'
 
 let world: World
 beforeAll(async () => {
-  world = await buildWorld({ config: { MAX_BODY_BYTES: '20000' } })
+  world = await buildWorld({ config: { MAX_BODY_BYTES: '20000', GATEWAY_METRICS_PORT: '0' } })
 })
 afterAll(() => world?.close())
 
@@ -192,7 +194,7 @@ describe('browsers', () => {
       'access-control-allow-origin': '*',
       'access-control-allow-methods': 'GET, POST, PUT, PATCH, DELETE, OPTIONS',
       'access-control-allow-headers':
-        'authorization, content-type, x-hasura-role, idempotency-key, last-event-id, if-match, if-none-match',
+        'authorization, content-type, x-hasura-role, idempotency-key, last-event-id, if-match, if-none-match, x-request-id, traceparent',
     })
     const answered = await fetch(`${world.url}/.well-known/jwks.json`)
     expect(answered.headers.get('access-control-allow-origin')).toBe('*')
@@ -212,5 +214,135 @@ describe('browsers', () => {
     await once(socket, 'close')
     const { status } = await world.graphql('{ whoami { role } }')
     expect(status).toBe(200)
+  })
+})
+
+describe('operators', () => {
+  const metrics = () => scrape(world.gateway.metricsUrl ?? '')
+  const graphql = '/graphql'
+  const call = (path: string, init: RequestInit = {}) => fetch(world.url + path, init)
+  const asConsumer = () => ({ authorization: basic(world.camden.granted.consumer) })
+
+  it('are served what the documentation says, no more and no less', async () => {
+    expect(described(await metrics())).toEqual(documented('Gateways'))
+    expect((await call('/metrics')).status).toBe(404)
+  })
+
+  it('see requests of every interface by what came of them, once each', async () => {
+    const before = await metrics()
+    const query = (document: string, headers: Record<string, string> = {}) =>
+      call(graphql, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', ...asConsumer(), ...headers },
+        body: JSON.stringify({ query: document }),
+      }).then((response) => response.text())
+    await query('{ sessions { id } }')
+    await query('{ whoami { role } }')
+    await query('{ nothing_of_the_kind }')
+    await query(`{ ${'teams { flows { sessions { '.repeat(8)} id ${'} } }'.repeat(8)} }`)
+    await query(`{ sessions(where: { id: { _eq: "${'x'.repeat(30_000)}" } }) { id } }`)
+    await query('{ sessions { id } }', { accept: 'text/event-stream' })
+    await world.submit(aSession(world.camden))
+    await token({ grant_type: 'client_credentials' }, basic(world.source)).then((response) => response.text())
+    await call('/v1/sessions', { headers: asConsumer() }).then((response) => response.text())
+    await call('/v1/nothing', { headers: asConsumer() }).then((response) => response.text())
+    await call('/hooks/org.example.none/00000000-0000-4000-8000-000000000000', { method: 'POST', body: '{}' })
+    await call('/console', { redirect: 'manual' }).then((response) => response.text())
+    const socket = await openAcknowledged(world.url, asConsumer().authorization)
+    socket.send({ type: 'subscribe', id: 'query', payload: { query: '{ sessions { id } }' } })
+    expect(await socket.next()).toMatchObject({ type: 'next', id: 'query' })
+    expect(await socket.next()).toMatchObject({ type: 'complete', id: 'query' })
+    socket.send({ type: 'subscribe', id: 'live', payload: { query: 'subscription { sessions { id } }' } })
+    expect(await socket.next()).toMatchObject({ type: 'next', id: 'live' })
+
+    let after = before
+    const more = (name: string, labels: Record<string, string> = {}) =>
+      readingOf(after, name, labels) - readingOf(before, name, labels)
+    const requests = (used: string, outcome: string) => more('sluice_requests_total', { interface: used, outcome })
+    const counted = async () => {
+      after = await metrics()
+      return {
+        graphql: [requests('graphql', 'ok'), requests('graphql', 'refused'), requests('graphql', 'failed')],
+        sse: requests('sse', 'ok'),
+        oauth: requests('oauth', 'ok'),
+        rest: [requests('rest', 'ok'), requests('rest', 'refused')],
+        hooks: requests('hooks', 'refused'),
+        console: requests('console', 'ok') + requests('console', 'refused') + requests('console', 'failed'),
+        socket: requests('socket', 'ok'),
+      }
+    }
+    // A request is counted when its answer is out, which its client may know first.
+    await expect.poll(counted, { timeout: 20_000 }).toEqual({
+      graphql: [3, 3, 0],
+      sse: 1,
+      oauth: 1,
+      rest: [1, 1],
+      hooks: 1,
+      console: 1,
+      socket: 2,
+    })
+    expect(more('sluice_request_seconds', { interface: 'graphql' })).toBe(6)
+    expect(more('sluice_request_seconds', { interface: 'socket' })).toBe(1)
+    expect(more('sluice_operations_total', { kind: 'action' })).toBe(2)
+    // REST's list is one of them.
+    expect(more('sluice_operations_total', { kind: 'read' })).toBe(4)
+    expect(more('sluice_operations_total', { kind: 'live_query' })).toBe(1)
+    expect(more('sluice_limit_refusals_total', { limit: 'operation' })).toBe(1)
+    expect(more('sluice_limit_refusals_total', { limit: 'body' })).toBe(1)
+    expect(more('sluice_sessions_submitted_total', { became: 'submitted' })).toBe(1)
+    expect(more('sluice_live_evaluations_total')).toBeGreaterThan(0)
+    expect(more('sluice_live_evaluation_seconds')).toBeGreaterThan(0)
+    expect(readingOf(after, 'sluice_sockets')).toBe(1)
+    expect(readingOf(after, 'sluice_live_subscribers')).toBe(1)
+    expect(readingOf(after, 'sluice_database_connections_max')).toBe(10)
+    socket.socket.close()
+    await socket.closed()
+  })
+
+  it('are told whether it lives, and what it lacks to be ready', async () => {
+    expect(await (await call('/healthz')).json()).toEqual({ status: 'ok' })
+    const port = new URL(world.gateway.metricsUrl ?? '')
+    expect((await fetch(new URL('/healthz', port))).status).toBe(204)
+    const ready = async (url: URL | string) => {
+      const response = await fetch(url)
+      return [response.status, await response.json()]
+    }
+    const ok = { database: 'ok', migrations: 'ok', change_feed: 'ok', running: 'ok' }
+    expect(await ready(`${world.url}/readyz`)).toEqual([200, { status: 'ready', checks: ok }])
+    const undo = 'update _prisma_migrations set rolled_back_at = null'
+    await world.database.pool.query(
+      'update _prisma_migrations set rolled_back_at = now() where id = (select id from _prisma_migrations order by migration_name desc limit 1)',
+    )
+    try {
+      // An answer is kept for a second.
+      const lacking = [503, { status: 'not ready', checks: { ...ok, migrations: 'failed' } }]
+      await expect.poll(() => ready(new URL('/readyz', port)), { timeout: 20_000 }).toEqual(lacking)
+      expect(await ready(`${world.url}/readyz`)).toEqual(lacking)
+    } finally {
+      await world.database.pool.query(undo)
+    }
+  })
+
+  it.each([
+    ['its own id', { 'x-request-id': 'proxy.0123:abc-def' }, /^proxy\.0123:abc-def$/],
+    [
+      'a trace',
+      { traceparent: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01' },
+      /^4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7$/,
+    ],
+    ['an id that is too long', { 'x-request-id': 'a'.repeat(129) }, /^[0-9a-f]{8}-[-0-9a-f]{27}$/],
+    ['a formula', { 'x-request-id': '=cmd|0123456789' }, /^[0-9a-f]{8}-[-0-9a-f]{27}$/],
+    ['a trace of zeros', { traceparent: `00-${'0'.repeat(32)}-00f067aa0ba902b7-01` }, /^[0-9a-f]{8}-[-0-9a-f]{27}$/],
+  ])('find a request of a caller that brings %s, in header, errors and audit', async (_, headers, id) => {
+    const response = await call(graphql, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', authorization: 'Bearer nonsense', ...headers },
+      body: JSON.stringify({ query: '{ sessions { id } }' }),
+    })
+    const given = response.headers.get('x-request-id')
+    expect(given).toMatch(id)
+    expect(await response.json()).toMatchObject({ errors: [{ extensions: { requestId: given } }] })
+    const rest = await call('/v1/nothing', { headers })
+    expect(await rest.json()).toMatchObject({ request_id: expect.stringMatching(id) })
   })
 })

@@ -45,6 +45,7 @@ describe('a limited caller', () => {
           extensions: {
             code: 'RATE_LIMITED',
             details: { limit: 'requests', max: 5, retry_after_seconds: expect.any(Number) },
+            requestId: refused.headers.get('x-request-id'),
           },
         },
       ],

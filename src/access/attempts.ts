@@ -30,6 +30,8 @@ export interface Attempts {
   failed(kind: AttemptKind, key: string, address: string | null): Promise<void>
   /** The proof was right. Writes nothing; this process remembers that this name is at home at this address. */
   succeeded(kind: AttemptKind, key: string, address: string | null): void
+  /** How many were refused by `check` since the start. */
+  readonly refused: number
 }
 
 export interface AttemptLimit {
@@ -75,6 +77,11 @@ export function createAttempts({ pool }: Database, limits: AttemptLimits = usual
   const atHome = new Map<string, number>()
   // A flood of wrong secrets is refused from here, without asking Postgres each time.
   const full = new Map<string, number>()
+  let refused = 0
+  const refusal = (until: number) => {
+    refused += 1
+    return tooMany(until)
+  }
 
   const countsOf = (kind: AttemptKind, key: string, address: string | null) => {
     const name = digest(`${kind}\n${key}`)
@@ -87,6 +94,10 @@ export function createAttempts({ pool }: Database, limits: AttemptLimits = usual
   }
 
   return {
+    get refused() {
+      return refused
+    },
+
     async check(kind, key, address) {
       const counts = countsOf(kind, key, address)
       const isAtHome = (atHome.get(counts.pair) ?? 0) > Date.now()
@@ -94,12 +105,12 @@ export function createAttempts({ pool }: Database, limits: AttemptLimits = usual
         ? [`pair:${counts.pair}`]
         : Object.entries(counts).flatMap(([scope, count]) => (count === null ? [] : [`${scope}:${count}`]))
       const known = Math.max(...asked.map((count) => full.get(count) ?? 0))
-      if (known > Date.now()) throw tooMany(known)
+      if (known > Date.now()) throw refusal(known)
       const most = Object.fromEntries([...counters].map(([scope, { points }]) => [scope, points]))
       for (const { key: count, points, expire } of await readCounts(pool, asked)) {
         if (points < (most[count.slice(0, count.indexOf(':'))] ?? 0)) continue
         remember(full, count, Number(expire))
-        throw tooMany(Number(expire))
+        throw refusal(Number(expire))
       }
     },
 
@@ -110,10 +121,10 @@ export function createAttempts({ pool }: Database, limits: AttemptLimits = usual
         if (count === null) continue
         try {
           await counter.consume(count)
-        } catch (refusal) {
+        } catch (over) {
           // Over the limit is an answer like any other here; check() is what refuses.
-          if (!(refusal instanceof RateLimiterRes)) throw refusal
-          remember(full, `${scope}:${count}`, Date.now() + refusal.msBeforeNext)
+          if (!(over instanceof RateLimiterRes)) throw over
+          remember(full, `${scope}:${count}`, Date.now() + over.msBeforeNext)
         }
       }
     },

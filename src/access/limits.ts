@@ -46,6 +46,8 @@ export interface Limits {
   hold(kind: Held, principal: Principal, address: string | null): () => void
   /** Operations of one socket at the same time, subscriptions included; Infinity without a limit. */
   readonly perSocket: number
+  /** What was refused since the start, by limit. */
+  readonly refused: Readonly<Record<Quota['name'] | Held, number>>
 }
 
 const windowSeconds = 60
@@ -67,6 +69,11 @@ export function createLimits(settings: LimitSettings): Limits {
     sockets: new Map<string, number>(),
     streams: new Map<string, number>(),
   }
+  const refused = { requests: 0, cost: 0, concurrent: 0, sockets: 0, streams: 0 }
+  const tooMuchOf = (quota: Quota) => {
+    refused[quota.name] += 1
+    return tooMuch(quota)
+  }
   const keyOf = (principal: Principal, address: string | null) =>
     principal.kind === 'anonymous' ? addresses(address) : `${principal.kind} ${principal.id}`
 
@@ -74,10 +81,10 @@ export function createLimits(settings: LimitSettings): Limits {
     async request(principal, address) {
       const who = principal.kind === 'person' || principal.kind === 'anonymous' ? principal.kind : 'machine'
       const counted = requests[who]
-      return counted && take(counted, 'requests', keyOf(principal, address), 1)
+      return counted && take(counted, 'requests', keyOf(principal, address), 1, tooMuchOf)
     },
     async cost(principal, address, cost) {
-      return costs && take(costs, 'cost', keyOf(principal, address), Math.ceil(cost))
+      return costs && take(costs, 'cost', keyOf(principal, address), Math.ceil(cost), tooMuchOf)
     },
     hold(kind, principal, address) {
       const most = settings[kind]
@@ -85,7 +92,10 @@ export function createLimits(settings: LimitSettings): Limits {
       const counts = held[kind]
       const key = keyOf(principal, address)
       const now = counts.get(key) ?? 0
-      if (now >= most) throw tooManyAtOnce(kind, most)
+      if (now >= most) {
+        refused[kind] += 1
+        throw tooManyAtOnce(kind, most)
+      }
       counts.set(key, now + 1)
       let returned = false
       return () => {
@@ -97,18 +107,24 @@ export function createLimits(settings: LimitSettings): Limits {
       }
     },
     perSocket: settings.perSocket > 0 ? settings.perSocket : Number.POSITIVE_INFINITY,
+    refused,
   }
 }
 
 const nothing = () => undefined
 
-async function take(limiter: RateLimiterMemory, name: Quota['name'], key: string, points: number): Promise<Quota> {
+async function take(
+  limiter: RateLimiterMemory,
+  name: Quota['name'],
+  key: string,
+  points: number,
+  tooMuchOf: (quota: Quota) => SluiceError,
+): Promise<Quota> {
   try {
     return quotaOf(limiter, name, await limiter.consume(key, points))
   } catch (refused) {
     if (refused instanceof Error) throw refused
-    const quota = quotaOf(limiter, name, refused as RateLimiterRes)
-    throw tooMuch(quota)
+    throw tooMuchOf(quotaOf(limiter, name, refused as RateLimiterRes))
   }
 }
 

@@ -18,6 +18,8 @@ export interface SlowHash {
    * @throws SluiceError UNAVAILABLE with `details.retry_after_seconds` when too many wait.
    */
   verify(hash: string, plain: string): Promise<boolean>
+  /** At this moment; and refused since the start, because too many waited. */
+  readonly counts: { readonly running: number; readonly waiting: number; readonly refused: number }
 }
 
 export interface SlowHashOptions {
@@ -32,10 +34,17 @@ const usualConcurrent = Math.max(1, Math.min(2, Math.floor(availableParallelism(
 export function createSlowHash({ concurrent = usualConcurrent, waiting: most = 100 }: SlowHashOptions = {}): SlowHash {
   const waiting: (() => void)[] = []
   let running = 0
+  let refused = 0
   return {
+    get counts() {
+      return { running, waiting: waiting.length, refused }
+    },
     async verify(hash, plain) {
       if (running >= concurrent) {
-        if (waiting.length >= most) throw overloaded()
+        if (waiting.length >= most) {
+          refused += 1
+          throw overloaded()
+        }
         await new Promise<void>((resolve) => waiting.push(resolve))
       } else {
         running += 1

@@ -90,7 +90,8 @@ async function appliedMigrations(client: pg.Client): Promise<Set<string>> {
   return new Set(done.rows.map((row) => row.migration_name))
 }
 
-async function migrationNames(): Promise<string[]> {
+/** All that this version knows, oldest first. */
+export async function migrationNames(): Promise<string[]> {
   const entries = await readdir(path.join(prismaFolder, 'migrations'), { withFileTypes: true })
   return entries
     .filter((entry) => entry.isDirectory())

@@ -17,6 +17,7 @@ import type { Log } from '../log.ts'
 import { createSessionActions } from '../sessions/actions.ts'
 import { createDestinationActions } from '../sessions/destinations-actions.ts'
 import { storeSchemaFolder } from '../sessions/payload-schemas.ts'
+import type { SessionActions } from '../sessions/schema.ts'
 import { createSchemaChecker } from '../sessions/schema-checker.ts'
 import { parsePattern } from '../tables/event-shape.ts'
 import type { WriteRules } from '../tables/write-rules.ts'
@@ -43,8 +44,12 @@ export interface DomainParts {
   readonly actions: Actions
   readonly rules: WriteRules
   readonly files: AllFileParts
+  /** Sessions that were submitted since the start, by what became of them; `repeated` were here already. */
+  readonly submissions: Readonly<Record<Submission, number>>
   close(): Promise<void>
 }
+
+export type Submission = 'submitted' | 'settling' | 'invalid' | 'repeated'
 
 /** Stores the schemas of SCHEMA_FOLDER, and makes the key that webhooks are signed with where there is none. */
 export async function openDomain(options: DomainOptions): Promise<DomainParts> {
@@ -77,6 +82,7 @@ export async function openDomain(options: DomainOptions): Promise<DomainParts> {
   })
   const files = createFileParts({ config, pool: database.pool, log })
   const settling = createNotifier({ pool: database.pool, channels: [settlingsChannel], log })
+  const submissions: Record<Submission, number> = { submitted: 0, settling: 0, invalid: 0, repeated: 0 }
   const sessions = createSessionActions({
     settling: () => settling.notify(),
     database,
@@ -92,7 +98,7 @@ export async function openDomain(options: DomainOptions): Promise<DomainParts> {
   const desk = createTaskDesk({ pool: database.pool, sealer, feed })
   return {
     actions: {
-      sessions,
+      sessions: countingSubmissions(sessions, submissions),
       destinations: createDestinationActions({ database, committed }),
       webhooks: createWebhookActions({ database, sealer, ...webhooks, committed, feed }),
       credentials: createCredentialActions({ database, environment: config.SLUICE_ENVIRONMENT, committed }),
@@ -120,12 +126,25 @@ export async function openDomain(options: DomainOptions): Promise<DomainParts> {
     },
     rules: createWriteRules({ sealer, webhooks, checker, retention: { maxDays: config.RETENTION_MAX_DAYS } }),
     files,
+    submissions,
     async close() {
       await people.close()
       await production.close()
       await mailer.close()
       await settling.close()
       await checker.close()
+    },
+  }
+}
+
+function countingSubmissions(actions: SessionActions, counts: Record<Submission, number>): SessionActions {
+  return {
+    ...actions,
+    async submit(object, context) {
+      const result = await actions.submit(object, context)
+      const became = result.created ? result.status : 'repeated'
+      if (became in counts) counts[became as Submission] += 1
+      return result
     },
   }
 }

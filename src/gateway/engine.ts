@@ -37,6 +37,15 @@ export interface Caller {
   readonly userAgent?: string | null
 }
 
+/** What kinds of operation there are, by what they cost: statements, transactions, graphql-js, what stays open. */
+export interface OperationCounts {
+  read: number
+  write: number
+  action: number
+  live_query: number
+  stream: number
+}
+
 export interface Engine {
   /** The JSON text of `data`, or null when the operation does not only read tables. */
   read(operation: PreparedOperation, caller: Caller): Promise<string> | null
@@ -46,6 +55,8 @@ export interface Engine {
   live(operation: PreparedOperation, caller: Caller): AsyncGenerator<string, void, undefined>
   /** A resolver's answer for one table root field. */
   resolveRoot(info: GraphQLResolveInfo, role: RoleSchema, caller: Caller): Promise<unknown>
+  /** Operations since the start. Whoever runs an action without asking here first counts it. */
+  readonly counts: OperationCounts
 }
 
 export interface EngineOptions {
@@ -94,10 +105,13 @@ export function createEngine({
     }
   }
 
+  const counts: OperationCounts = { read: 0, write: 0, action: 0, live_query: 0, stream: 0 }
   return {
+    counts,
     read(operation, caller) {
       if (operation.operation.operation !== 'query') return null
       const statement = templates.statement(planInput(operation), selectContext(operation.role, caller, 'query'))
+      counts[statement ? 'read' : 'action'] += 1
       if (!statement) return null
       const asked = sessionsAsked(operation)
       if (asked.length === 0) return run(statement)
@@ -109,7 +123,9 @@ export function createEngine({
 
     write(operation, caller) {
       if (operation.operation.operation !== 'mutation') return null
-      return mutations.answer(planInput(operation), selectContext(operation.role, caller, 'mutation'))
+      const answer = mutations.answer(planInput(operation), selectContext(operation.role, caller, 'mutation'))
+      counts[answer ? 'write' : 'action'] += 1
+      return answer
     },
 
     live(operation, caller) {
@@ -119,6 +135,7 @@ export function createEngine({
         throw new SluiceError('BAD_REQUEST', 'A subscription has exactly one root field, a table.')
       }
       const dependencies = dependenciesOf([only], operation.role.view, caller.principal.variables)
+      counts[only.kind === 'stream' ? 'stream' : 'live_query'] += 1
       if (only.kind === 'stream') {
         const context = selectContext(operation.role, caller, 'stream')
         return streams.subscribe({

@@ -24,6 +24,7 @@ import { replyEvents } from './graphql-sse.ts'
 import type { Operations, PreparedOperation } from './operation.ts'
 import { quotaOfError, showQuotas } from './rate-limit-headers.ts'
 import { replyGraphQLError, replyJson } from './reply.ts'
+import { markErrors } from './request-meter.ts'
 import { requestParameters } from './request-parameters.ts'
 import { inRequestedRole } from './requested-role.ts'
 import type { RoleSchemas } from './role-schemas.ts'
@@ -98,7 +99,9 @@ export function createGraphQLHttp(options: GraphQLHttpOptions) {
         return await passOn(yoga, request, response, body, { caller, form, prepared })
       }
       if (data) return await replyData(response, form, data, log, requestId)
-      replyText(response, form, JSON.stringify(await execution(yoga, { caller, form, prepared })))
+      const result = await execution(yoga, { caller, form, prepared })
+      markErrors(response, result.errors)
+      replyText(response, form, JSON.stringify(result))
     } catch (error) {
       if (!(error instanceof SluiceError)) throw error
       const { authorization } = request.headers
@@ -164,7 +167,9 @@ async function replyData(
   try {
     text = `{"data":${await data}}`
   } catch (error) {
-    text = JSON.stringify({ data: null, errors: [toGraphQLError(error, log, requestId)] })
+    const errors = [toGraphQLError(error, log, requestId)]
+    markErrors(response, errors)
+    text = JSON.stringify({ data: null, errors })
   }
   replyText(response, form, text)
 }
@@ -192,6 +197,7 @@ async function execution(yoga: ReturnType<typeof createSluiceYoga>, context: Ser
 
 /** An operation that was never begun. */
 function replyErrors(response: ServerResponse, form: 'json' | 'response', errors: readonly GraphQLError[]): void {
+  markErrors(response, errors)
   replyJson(response, form === 'json' ? 200 : 400, { errors }, { 'content-type': contentTypes[form] })
 }
 

@@ -3,7 +3,7 @@
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import type { Server } from 'node:http'
-import { execute, GraphQLError } from 'graphql'
+import { type ExecutionResult, execute, GraphQLError } from 'graphql'
 import { CloseCode, makeServer, type Server as ProtocolServer } from 'graphql-ws'
 import { type WebSocket, WebSocketServer } from 'ws'
 import type { Audit } from '../access/audit.ts'
@@ -21,6 +21,7 @@ import { executionResults } from './execution-results.ts'
 import { toGraphQLError } from './graphql-errors.ts'
 import type { Operations, PreparedOperation } from './operation.ts'
 import { RawJson, withRawJson } from './raw-json.ts'
+import { outcomeOf, type RequestMeter } from './request-meter.ts'
 import { requestPath } from './request-path.ts'
 import { inRequestedRole } from './requested-role.ts'
 import type { RoleSchemas } from './role-schemas.ts'
@@ -39,7 +40,15 @@ export interface GraphQLSocketOptions {
   /** Whether a page of this origin may open a socket; undefined is a client that is no browser. */
   readonly mayConnect: (origin: string | undefined) => boolean
   readonly maxBodyBytes: number
+  readonly meter: RequestMeter
   readonly log: Log
+}
+
+export interface SocketCounts {
+  /** At this moment. */
+  readonly open: number
+  /** Refused since the start, because their socket had as many as it may. */
+  readonly tooManyOperations: number
 }
 
 /** What a connection carries after `connection_init`. */
@@ -57,9 +66,13 @@ const heartbeatMs = 12_000
 /** Too much was asked for: Too Many Requests, as close codes of this protocol are named. */
 const tooManyRequests = 4429
 
-export function openGraphQLSocket(options: GraphQLSocketOptions): { close(): Promise<void> } {
+export function openGraphQLSocket(options: GraphQLSocketOptions): {
+  readonly counts: SocketCounts
+  close(): Promise<void>
+} {
   const { server, schemas, operations, engine, authenticator, clientAddress, revocations } = options
-  const { limits, audit, mayConnect, maxBodyBytes, log } = options
+  const { limits, audit, mayConnect, maxBodyBytes, meter, log } = options
+  let tooMany = 0
   const sockets = new WebSocketServer({ noServer: true, maxPayload: maxBodyBytes })
   server.on('upgrade', (request, socket, head) => {
     // Nobody else listens yet, and an error that nobody hears would end the process.
@@ -99,6 +112,7 @@ export function openGraphQLSocket(options: GraphQLSocketOptions): { close(): Pro
       } catch (error) {
         if (!(error instanceof SluiceError)) throw error
         auditRefusal(audit, error, { name: 'socket', principal, authorization, address, requestId: randomUUID() })
+        meter.operation('refused', null)
         // A close reason may hold 123 bytes.
         const code = error.code === 'RATE_LIMITED' ? tooManyRequests : CloseCode.Forbidden
         extra.socket.close(code, error.message.slice(0, 120))
@@ -108,17 +122,24 @@ export function openGraphQLSocket(options: GraphQLSocketOptions): { close(): Pro
     async onSubscribe(context, _id, payload) {
       const caller = callerOf(context.extra)
       const { principal, address, requestId } = caller
-      if (Object.keys(context.subscriptions).length > limits.perSocket) return [tooManyOperations(limits.perSocket)]
+      const refused = (errors: readonly GraphQLError[]) => {
+        meter.operation(outcomeOf(errors), null)
+        return errors
+      }
+      if (Object.keys(context.subscriptions).length > limits.perSocket) {
+        tooMany += 1
+        return refused([tooManyOperations(limits.perSocket)])
+      }
       let prepared: ReturnType<Operations['prepare']>
       try {
         await limits.request(principal, address)
         prepared = operations.prepare(payload, principal, schemas(principal.role))
-        if ('errors' in prepared) return prepared.errors
+        if ('errors' in prepared) return refused(prepared.errors)
         await limits.cost(principal, address, prepared.cost)
       } catch (error) {
         if (!(error instanceof SluiceError)) throw error
         auditRefusal(audit, error, { name: 'socket', principal, address, requestId })
-        return [toGraphQLError(error, log, requestId)]
+        return refused([toGraphQLError(error, log, requestId)])
       }
       const { role: roleSchema, document, operation, variables } = prepared
       return {
@@ -136,14 +157,22 @@ export function openGraphQLSocket(options: GraphQLSocketOptions): { close(): Pro
     },
     async execute(args) {
       const { prepared, caller } = args.rootValue as { prepared: PreparedOperation; caller: Caller }
+      const begun = performance.now()
+      const over = <Result extends ExecutionResult>(result: Result): Result => {
+        const errors = result.errors?.map((error) => toGraphQLError(error, log, caller.requestId))
+        meter.operation(errors ? outcomeOf(errors) : 'ok', performance.now() - begun)
+        return errors ? { ...result, errors } : result
+      }
       let end: (() => void) | undefined
       try {
         end = limits.hold('concurrent', caller.principal, caller.address)
         const text = engine.read(prepared, caller) ?? engine.write(prepared, caller)
-        if (text) return { data: new RawJson(await text) as never }
-        return await execute({ ...args, rootValue: undefined, variableValues: prepared.parameters.variables ?? {} })
+        if (text) return over({ data: new RawJson(await text) as never })
+        return over(
+          await execute({ ...args, rootValue: undefined, variableValues: prepared.parameters.variables ?? {} }),
+        )
       } catch (error) {
-        return { data: null, errors: [toGraphQLError(error, log, caller.requestId)] }
+        return over({ data: null, errors: [toGraphQLError(error, log, caller.requestId)] })
       } finally {
         end?.()
       }
@@ -151,9 +180,13 @@ export function openGraphQLSocket(options: GraphQLSocketOptions): { close(): Pro
     async subscribe(args) {
       const { prepared, caller } = args.rootValue as { prepared: PreparedOperation; caller: Caller }
       try {
-        return executionResults(engine.live(prepared, caller), log, caller.requestId)
+        const results = executionResults(engine.live(prepared, caller), log, caller.requestId)
+        meter.operation('ok', null)
+        return results
       } catch (error) {
-        return { errors: [toGraphQLError(error, log, caller.requestId)] }
+        const errors = [toGraphQLError(error, log, caller.requestId)]
+        meter.operation(outcomeOf(errors), null)
+        return { errors }
       }
     },
     onNext(context, _id, _payload, args, result) {
@@ -168,6 +201,14 @@ export function openGraphQLSocket(options: GraphQLSocketOptions): { close(): Pro
   const stopHeartbeat = keepAlive(sockets)
 
   return {
+    counts: {
+      get open() {
+        return sockets.clients.size
+      },
+      get tooManyOperations() {
+        return tooMany
+      },
+    },
     async close() {
       stopHeartbeat()
       const gone = [...sockets.clients].map((socket) => once(socket, 'close'))

@@ -11,6 +11,7 @@ import type { SluiceError } from '../errors.ts'
 import type { Log } from '../log.ts'
 import { onAccessEnd } from './access-end.ts'
 import { toGraphQLError } from './graphql-errors.ts'
+import { markErrors } from './request-meter.ts'
 
 /** A comment now and then, so that proxies do not take the connection for dead. */
 const heartbeatMs = 12_000
@@ -60,6 +61,7 @@ export async function replyEvents(
 function sendErrors(response: ServerResponse, error: unknown, log: Log, requestId: string): void {
   const causes: readonly unknown[] = error instanceof AggregateError ? error.errors : [error]
   const errors = causes.map((cause) => toGraphQLError(cause, log, requestId))
+  markErrors(response, errors)
   response.write(`event: next\ndata: ${JSON.stringify({ errors })}\n\n`)
 }
 

@@ -13,7 +13,7 @@ import { promisify } from 'node:util'
 import zlib from 'node:zlib'
 import type { Attempts } from '../access/attempts.ts'
 import type { Audit } from '../access/audit.ts'
-import { createLimits } from '../access/limits.ts'
+import { createLimits, type Limits } from '../access/limits.ts'
 import { anonymous, type Principal } from '../access/principal.ts'
 import type { Sealer } from '../access/seal.ts'
 import type { Config } from '../config.ts'
@@ -61,6 +61,7 @@ export interface InboundHooks {
     response: ServerResponse,
     caller: { readonly requestId: string; readonly address: string | null },
   ): Promise<boolean>
+  readonly limits: Limits
   close(): Promise<void>
 }
 
@@ -137,6 +138,7 @@ export function createInboundHooks(options: InboundHooksOptions): InboundHooks {
   }
 
   return {
+    limits,
     async answer(request, response, caller) {
       const path = requestPath(request)
       if (!path.startsWith(hooksPath) && !path.startsWith(globalHooksPath)) return false

@@ -96,6 +96,7 @@ export class Operations {
   readonly #introspection: IntrospectionPolicy
   readonly #maxCost: number
   readonly #trusted: TrustedDocuments | null
+  #overCaps = 0
 
   constructor({ introspection = 'on', maxCost = 1_000_000, trusted = null }: OperationPolicies = {}) {
     this.#introspection = introspection
@@ -103,7 +104,18 @@ export class Operations {
     this.#trusted = trusted
   }
 
+  /** Operations since the start that a cap on a single one has refused. */
+  get overCaps(): number {
+    return this.#overCaps
+  }
+
   prepare(request: OperationRequest, principal: Asker, role: RoleSchema): PreparedOperation | RefusedOperation {
+    const prepared = this.#attempt(request, principal, role)
+    if ('errors' in prepared && prepared.errors.some(({ extensions }) => isCap(extensions.code))) this.#overCaps += 1
+    return prepared
+  }
+
+  #attempt(request: OperationRequest, principal: Asker, role: RoleSchema): PreparedOperation | RefusedOperation {
     try {
       return this.#prepare(request, principal, role)
     } catch (error) {
@@ -257,5 +269,7 @@ function notTrusted(): GraphQLError {
 function noDocumentIds(): GraphQLError {
   return refusal('PERSISTED_QUERY_NOT_SUPPORTED', 'This gateway knows no documents by id; send the whole as "query".')
 }
+
+const isCap = (code: unknown) => typeof code === 'string' && code.startsWith('LIMIT_')
 
 const shown = (id: string) => (id.length > 80 ? `${id.slice(0, 80)}…` : id)

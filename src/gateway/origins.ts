@@ -39,6 +39,6 @@ export function createOrigins(list: readonly string[], publicUrl: string): Origi
 export const preflight = {
   'access-control-allow-methods': 'GET, POST, PUT, PATCH, DELETE, OPTIONS',
   'access-control-allow-headers':
-    'authorization, content-type, x-hasura-role, idempotency-key, last-event-id, if-match, if-none-match',
+    'authorization, content-type, x-hasura-role, idempotency-key, last-event-id, if-match, if-none-match, x-request-id, traceparent',
   'access-control-max-age': '600',
 }

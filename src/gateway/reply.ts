@@ -23,7 +23,12 @@ export function replyGraphQLError(response: ServerResponse, error: SluiceError):
     error.code === 'UNAUTHENTICATED' ? { 'www-authenticate': 'Bearer, Basic realm="sluice"' } : {}
   // The rest of a body that is too large is not worth reading.
   if (error.code === 'TOO_LARGE') headers.connection = 'close'
-  const extensions = { code: error.code, ...(error.details ? { details: error.details } : {}) }
+  const requestId = response.getHeader('x-request-id')
+  const extensions = {
+    code: error.code,
+    ...(error.details ? { details: error.details } : {}),
+    ...(requestId ? { requestId } : {}),
+  }
   replyJson(
     response,
     error.http,

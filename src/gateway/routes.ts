@@ -5,6 +5,7 @@ import { connectorSchema, connectorSchemaPath } from '../connectors/connector-sc
 import type { Database } from '../database/database.ts'
 import type { AllFileParts } from '../files/parts.ts'
 import { positionHorizon } from '../live/position-horizon.ts'
+import { type ReadinessReport, readyBody, readyStatus } from '../metrics.ts'
 import { publicWebhookKeys } from '../webhooks/signing-keys.ts'
 import type { AccessParts } from './access-parts.ts'
 import { auditRoute } from './audit-export.ts'
@@ -16,7 +17,6 @@ import type { InboundHooks } from './inbound-hooks.ts'
 import { createOAuth } from './oauth.ts'
 import { type Origins, preflight } from './origins.ts'
 import { replyJson } from './reply.ts'
-import { requestPath } from './request-path.ts'
 import { createDocuments } from './rest/documents.ts'
 import { eventRoutes } from './rest/events.ts'
 import { fileRoutes } from './rest/files.ts'
@@ -31,14 +31,20 @@ export interface RoutesOptions extends GraphQLHttpOptions {
   readonly files: AllFileParts
   readonly inbound: InboundHooks
   readonly origins: Origins
+  readonly ready: () => Promise<ReadinessReport>
   /** Called after a commit that changed rows. */
   readonly committed: () => void
 }
 
-export type Route = (request: IncomingMessage, response: ServerResponse, requestId: string) => Promise<void>
+/** @param path as `requestPath` reads it */
+export type Route = (
+  request: IncomingMessage,
+  response: ServerResponse,
+  asked: { readonly path: string; readonly requestId: string },
+) => Promise<void>
 
 export function createRoutes(options: RoutesOptions): Route {
-  const { config, database, access, inbound, origins, audit, committed } = options
+  const { config, database, access, inbound, origins, ready, audit, committed } = options
   const graphql = createGraphQLHttp(options)
   const rest = createRest(options)
   const docs = createDocsFace(config.PUBLIC_URL)
@@ -46,8 +52,7 @@ export function createRoutes(options: RoutesOptions): Route {
   const secure = createSecurityHeaders(config.PUBLIC_URL)
   const oauth = createOAuth({ ...access, database, issuer: config.PUBLIC_URL, committed })
 
-  return async (request, response, requestId) => {
-    const path = requestPath(request)
+  return async (request, response, { path, requestId }) => {
     secure(response)
     origins.allow(request, response)
     response.setHeader('x-request-id', requestId)
@@ -69,8 +74,10 @@ export function createRoutes(options: RoutesOptions): Route {
     } else if (path === connectorSchemaPath) {
       replyJson(response, 200, connectorSchema(), { 'cache-control': 'public, max-age=300' })
     } else if (path === '/healthz') {
-      await database.pool.query('select 1')
       replyJson(response, 200, { status: 'ok' })
+    } else if (path === '/readyz') {
+      const report = await ready()
+      replyJson(response, readyStatus(report), readyBody(report), { 'cache-control': 'no-store' })
     } else if (path === '/') {
       // A browser asks for HTML by name; whoever takes anything is a program.
       const isBrowser = /\btext\/html\b/.test(request.headers.accept ?? '')

@@ -36,6 +36,8 @@ export interface ChangeFeed {
   onGap(listener: () => void): () => void
   /** Something was committed: look now. Cheap, may be called for every commit. */
   poke(): void
+  /** How long ago all that had been committed was told, and how long ago the log could last be read, in milliseconds. */
+  readonly progress: { readonly lagMs: number; readonly silentMs: number }
   close(): Promise<void>
 }
 
@@ -89,6 +91,7 @@ export async function openChangeFeed(options: ChangeFeedOptions): Promise<Change
   let poked = false
   let failing = false
   let readAt = Date.now()
+  let toldAllAt = performance.now()
 
   const schedule = (ms: number) => {
     clearTimeout(timer)
@@ -133,6 +136,7 @@ export async function openChangeFeed(options: ChangeFeedOptions): Promise<Change
     })
     const wasHeld = heldSince !== null
     heldSince = rows[0]?.held ? (heldSince ?? lookedAt) : null
+    if (heldSince === null && rows.length < batchSize) toldAllAt = lookedAt
     const last = rows.at(-1)
     if (!last?.seq) return
     cursor = { xid: last.xid, seq: last.seq }
@@ -170,6 +174,9 @@ export async function openChangeFeed(options: ChangeFeedOptions): Promise<Change
       return () => gapListeners.delete(listener)
     },
     poke,
+    get progress() {
+      return { lagMs: performance.now() - toldAllAt, silentMs: Date.now() - readAt }
+    },
     async close() {
       closed = true
       clearTimeout(timer)

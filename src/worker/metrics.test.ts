@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type TestDatabase, testDatabase } from '../../test/ground/database.ts'
+import { described, documented, parseMetrics, scrape } from '../../test/ground/metrics.ts'
 import { createSealer } from '../access/seal.ts'
 import { readConfig } from '../config.ts'
 import { plantDeliveries, plantTeam, plantWebhook, until } from '../delivery/deliveries.fixture.ts'
@@ -54,7 +55,16 @@ test('a worker counts what it does, and says what waits', async () => {
     expect(text).toMatch(/sluice_delivery_latency_seconds_count\{kind="webhook"\} 3/)
     expect(text).toContain('sluice_production_waiting{of="raw_sources"} 0')
     expect(text).toContain('sluice_production_waiting{of="sessions"} 0')
+    const served = described(await scrape(url))
+    expect(Object.keys(served).sort()).toEqual(Object.keys(documented('Workers')).sort())
+    expect(documented('Workers')).toMatchObject(served)
     expect((await fetch(new URL('/healthz', url))).status).toBe(204)
+    const ready = await fetch(new URL('/readyz', url))
+    expect(ready.status).toBe(200)
+    expect(await ready.json()).toEqual({
+      status: 'ready',
+      checks: { database: 'ok', migrations: 'ok', deliveries: 'ok' },
+    })
     expect((await fetch(new URL('/other', url))).status).toBe(404)
     expect((await fetch(url, { method: 'POST' })).status).toBe(405)
   } finally {
@@ -73,4 +83,6 @@ test('conversions are counted by what came of them, sessions by how long they se
   expect(text).toContain('sluice_conversion_seconds_count 2')
   expect(text).toContain('sluice_settling_seconds_bucket{le="0.025"} 1')
   expect(text).toContain('sluice_modifier_changes_total 3')
+  const { sluice_conversions_total } = described(parseMetrics(text))
+  expect(documented('Workers').sluice_conversions_total).toEqual(sluice_conversions_total)
 })

@@ -1,16 +1,9 @@
-/**
- * Metrics of a worker in Prometheus's text format, on a port of its own. Nothing in
- * them names a team, a target or a session.
- */
-import { once } from 'node:events'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
+/** What a worker counts. */
 import type pg from 'pg'
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { EngineObserver } from '../delivery/engine.ts'
 import { readQueueState } from '../delivery/queue-state.ts'
-import { messageOf } from '../errors.ts'
-import type { Log } from '../log.ts'
+import { seconds, showPool } from '../metrics.ts'
 
 export interface WorkerMetrics {
   /** Give it to the engine. */
@@ -19,17 +12,19 @@ export interface WorkerMetrics {
   readonly converted: (outcome: string, took: number) => void
   /** Of a session that its modifiers have seen. */
   readonly settled: (took: number, changes: number) => void
+  /** How long ago the worker last looked for deliveries, in milliseconds. */
+  readonly idleMs: () => number
   readonly registry: Registry
 }
 
 /** Whoever asks often gets what was read at most this long ago. */
 const queueStateMs = 5000
-const seconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]
 
 export function createWorkerMetrics(pool: pg.Pool): WorkerMetrics {
   const registry = new Registry()
   const registers = [registry]
   collectDefaultMetrics({ register: registry })
+  showPool(registry, pool)
   const attempts = new Counter({
     name: 'sluice_delivery_attempts_total',
     help: 'Attempts, by kind of target and by what came of them: succeeded, or the class of the error.',
@@ -40,7 +35,7 @@ export function createWorkerMetrics(pool: pg.Pool): WorkerMetrics {
     name: 'sluice_delivery_attempt_seconds',
     help: 'How long attempts took.',
     labelNames: ['kind'],
-    buckets: seconds,
+    buckets: [...seconds],
     registers,
   })
   const latency = new Histogram({
@@ -53,14 +48,14 @@ export function createWorkerMetrics(pool: pg.Pool): WorkerMetrics {
   const claims = new Histogram({
     name: 'sluice_delivery_claim_seconds',
     help: 'How long claims took.',
-    buckets: seconds,
+    buckets: [...seconds],
     registers,
   })
   const claimed = new Counter({ name: 'sluice_deliveries_claimed_total', help: 'Deliveries claimed.', registers })
   const settles = new Histogram({
     name: 'sluice_delivery_settle_seconds',
     help: 'How long it took to write results.',
-    buckets: seconds,
+    buckets: [...seconds],
     registers,
   })
 
@@ -73,13 +68,13 @@ export function createWorkerMetrics(pool: pg.Pool): WorkerMetrics {
   const conversion = new Histogram({
     name: 'sluice_conversion_seconds',
     help: 'How long conversions took.',
-    buckets: seconds,
+    buckets: [...seconds],
     registers,
   })
   const settling = new Histogram({
     name: 'sluice_settling_seconds',
     help: 'How long sessions were with their modifiers before they were announced.',
-    buckets: seconds,
+    buckets: [...seconds],
     registers,
   })
   const changes = new Counter({ name: 'sluice_modifier_changes_total', help: 'Revisions of modifiers.', registers })
@@ -131,8 +126,10 @@ export function createWorkerMetrics(pool: pg.Pool): WorkerMetrics {
     },
   })
 
+  let claimedAt = performance.now()
   return {
     registry,
+    idleMs: () => performance.now() - claimedAt,
     converted(outcome, took) {
       conversions.inc({ outcome })
       conversion.observe(took)
@@ -143,6 +140,7 @@ export function createWorkerMetrics(pool: pg.Pool): WorkerMetrics {
     },
     observer: {
       claimed(count, took) {
+        claimedAt = performance.now()
         claims.observe(took)
         claimed.inc(count)
       },
@@ -154,39 +152,6 @@ export function createWorkerMetrics(pool: pg.Pool): WorkerMetrics {
       settled(_count, took) {
         settles.observe(took)
       },
-    },
-  }
-}
-
-export interface MetricsServerOptions {
-  readonly registry: Registry
-  readonly host: string
-  readonly port: number
-  readonly log: Log
-}
-
-/** Answers `GET /metrics`, and `GET /healthz` with 204. @throws the system's error when the port is taken. */
-export async function serveMetrics({ registry, host, port, log }: MetricsServerOptions) {
-  const server = createServer((request, response) => {
-    if (request.method !== 'GET') return void response.writeHead(405, { allow: 'GET' }).end()
-    if (request.url === '/healthz') return void response.writeHead(204).end()
-    if (request.url !== '/metrics') return void response.writeHead(404).end()
-    registry.metrics().then(
-      (text) => response.writeHead(200, { 'content-type': registry.contentType }).end(text),
-      (error) => {
-        log.warn({ error: messageOf(error) }, 'metrics could not be read')
-        response.writeHead(503).end()
-      },
-    )
-  })
-  server.listen(port, host)
-  await once(server, 'listening')
-  const { port: listening } = server.address() as AddressInfo
-  return {
-    url: `http://${host.includes(':') ? `[${host}]` : host}:${listening}/metrics`,
-    async close(): Promise<void> {
-      server.closeAllConnections()
-      await new Promise((resolve) => server.close(resolve))
     },
   }
 }

@@ -13,6 +13,7 @@ import { createTaskHandlers } from '../connectors/task-handlers.ts'
 import { startTaskRunner } from '../connectors/task-runner.ts'
 import { twoPhaseSchedules } from '../connectors/two-phase-jobs.ts'
 import type { Database } from '../database/database.ts'
+import { createReadiness } from '../database/readiness.ts'
 import type { Carrier } from '../delivery/carrier.ts'
 import { type DeliveryEngine, type DeliveryEngineOptions, startDeliveryEngine } from '../delivery/engine.ts'
 import { deliverySchedules, type Schedule } from '../delivery/jobs.ts'
@@ -23,11 +24,12 @@ import { fileSchedules } from '../files/jobs.ts'
 import { createFileParts } from '../files/parts.ts'
 import type { FileStore } from '../files/store.ts'
 import type { Log } from '../log.ts'
+import { serveMetrics } from '../metrics.ts'
 import { sessionSchedules } from '../sessions/jobs.ts'
 import { createWebhookCarrier } from '../webhooks/carrier.ts'
 import { startTelling, type TellingOptions } from '../webhooks/operational-telling.ts'
 import { createIntake } from './intake.ts'
-import { createWorkerMetrics, serveMetrics } from './metrics.ts'
+import { createWorkerMetrics, type WorkerMetrics } from './metrics.ts'
 import { startModifiers, type WorkerModifiers, type WorkerModifiersOptions } from './modifiers.ts'
 import { startSchedules } from './schedules.ts'
 
@@ -110,9 +112,7 @@ export async function startWorkerParts({
     ...productionOptions,
     conversions: { observe: metrics.converted, ...productionOptions?.conversions },
   })
-  const { METRICS_HOST: host, METRICS_PORT: port } = config
-  const serving = port === undefined ? undefined : await serveMetrics({ registry: metrics.registry, host, port, log })
-  if (serving) log.info({ url: serving.url }, 'metrics are served')
+  const serving = await serveWorker(options, metrics)
   const engine = startDeliveryEngine({
     pool: database.pool,
     carriers,
@@ -139,6 +139,21 @@ export async function startWorkerParts({
       await Promise.all([egress.close(), mailer.close(), serving?.close()])
     },
   }
+}
+
+/** Not ready is also who has not looked for deliveries for so long; it looks every second. */
+const stuckMs = 30_000
+
+async function serveWorker({ config, database, log }: WorkerOptions, { registry, idleMs }: WorkerMetrics) {
+  const { METRICS_HOST: host, METRICS_PORT: port } = config
+  if (port === undefined) return undefined
+  const ready = await createReadiness({
+    pool: database.pool,
+    checks: { deliveries: () => idleMs() < stuckMs },
+  })
+  const serving = await serveMetrics({ registry, ready, host, port, variable: 'METRICS_PORT', log })
+  log.info({ url: serving.url }, 'metrics are served')
+  return serving
 }
 
 function allSchedules({ config, database, files, log }: WorkerOptions): readonly Schedule[] {

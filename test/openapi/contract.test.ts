@@ -401,6 +401,9 @@ const cases: Readonly<Record<string, () => Promise<void>>> = {
   async health() {
     await expectStatus(200, 'health')
   },
+  async ready() {
+    await expectStatus(200, 'ready')
+  },
 }
 
 /** A connection that is sent payloads, with its secret. No code of its connector is there to run. */

@@ -73,6 +73,7 @@ export function createDocuments({ schemas, engine, maxCost, refused }: Documents
       JSON.parse(await readText(query, variables, caller)) as T,
     async act<T>(mutation: string, variables: Variables, caller: DocumentCaller) {
       const { role, document, parameters } = await prepare(mutation, variables, caller)
+      engine.counts.action += 1
       const result = await execute({
         schema: role.schema,
         document,
