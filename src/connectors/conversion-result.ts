@@ -27,7 +27,11 @@ export interface ConversionResult {
   readonly isListedAsFailed: boolean
 }
 
-const object = z.record(z.string(), z.unknown(), { message: 'must be an object' })
+/** The very value: zod's record is a copy without the key `__proto__`. */
+const object = z.custom<Record<string, unknown>>(
+  (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
+  { message: 'must be an object' },
+)
 const said = { message: z.string().nullish(), returnCode: z.int().nullish() }
 const result = z.looseObject({
   booking: object.nullish(),

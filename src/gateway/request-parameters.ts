@@ -7,7 +7,7 @@ import { SluiceError } from '../errors.ts'
 import type { OperationRequest } from './operation.ts'
 
 /**
- * @throws SluiceError UNSUPPORTED for a body that is not JSON by its content type, BAD_REQUEST for one that is not JSON
+ * @throws SluiceError UNSUPPORTED for a body that is not plain JSON by its headers, BAD_REQUEST for one that is not JSON
  * after all, holds several operations, or where a parameter is missing or of the wrong type.
  */
 export function requestParameters(request: IncomingMessage, body: Buffer | undefined): OperationRequest {
@@ -25,11 +25,16 @@ function bodyParameters(request: IncomingMessage, body: Buffer): unknown {
   if (charset && !/^utf-?8$/i.test(charset)) {
     throw new SluiceError('UNSUPPORTED', `Send the operation in UTF-8; this request has "${charset.slice(0, 40)}".`)
   }
+  const coding = request.headers['content-encoding'] ?? 'identity'
+  if (!/^identity$/i.test(coding)) {
+    throw new SluiceError('UNSUPPORTED', `Send the operation uncompressed; this request has "${coding.slice(0, 40)}".`)
+  }
   let value: unknown
   try {
-    value = JSON.parse(body.toString('utf8'))
+    // Fatal: bytes of another encoding would otherwise be stored as U+FFFD, and nobody would hear of it.
+    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body))
   } catch (error) {
-    throw new SluiceError('BAD_REQUEST', 'The request body is not JSON.', { cause: error })
+    throw new SluiceError('BAD_REQUEST', 'The request body is not JSON in UTF-8.', { cause: error })
   }
   if (Array.isArray(value)) {
     throw new SluiceError(

@@ -283,6 +283,18 @@ describe('revisions', () => {
     expect(await eventsOf(id)).toEqual(['session.submitted 1'])
   })
 
+  it('every key of the data is kept, whatever it is called', async () => {
+    const data = JSON.parse('{"__proto__": {"admin": true}, "constructor": 1, "toString": null}')
+    const { id } = await submit({ data })
+    const changed = JSON.parse('{"__proto__": 2}')
+    expect((await update({ id, data: changed })).errors).toBeUndefined()
+    const { rows } = await world.database.pool.query(
+      'select data::text from session_revisions where session_id = $1 union all select data::text from sessions where id = $1',
+      [id],
+    )
+    expect(rows.map((row) => JSON.parse(row.data))).toEqual([data, changed])
+  })
+
   it('an expected revision that is not the present one is a conflict', async () => {
     const { id } = await submit({ data: { name: 'one' } })
     expect((await update({ id, data: { name: 'two' }, expected_revision: 1 })).errors).toBeUndefined()

@@ -3,7 +3,11 @@ import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import { SluiceError } from '../errors.ts'
 
-const jsonObject = z.record(z.string(), z.unknown())
+/** Any JSON object, as it came: zod's record is a copy without the key `__proto__`, which a session may have. */
+export const jsonObject = z.custom<Record<string, unknown>>(
+  (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
+  { message: 'must be a JSON object' },
+)
 
 const submissionSchema = z.strictObject({
   id: z.uuid({ message: 'must be a UUID; it makes the submission idempotent' }).optional(),
@@ -58,18 +62,25 @@ function checked<Schema extends z.ZodType>(schema: Schema, input: unknown): z.ou
 /** What a session says, and what makes two of them equal. */
 export type SessionContent = Omit<Submission, 'id'>
 
-/** SHA-256 over the submission with its keys in order: equal content, equal hash, however it was written. */
-export function contentHash({ team, flow, kind, data, payment_id, config, schema_url }: SessionContent): Buffer {
+/**
+ * SHA-256 over the submission with its keys in order: equal content, equal hash, however it was written.
+ *
+ * @param print `canonicalJson` of each part; for who has the text of `data` already
+ */
+export function contentHash(
+  { team, flow, kind, data, payment_id, config, schema_url }: SessionContent,
+  print: (part: unknown) => string = canonicalJson,
+): Buffer {
   const content = { team, flow, kind, data, payment_id, config, schema_url }
-  return createHash('sha256').update(canonicalJson(content)).digest()
+  return createHash('sha256').update(canonicalJson(content, print)).digest()
 }
 
 /** Equal values, equal text: keys in order, without those that are null. */
-export function canonicalJson(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`
+export function canonicalJson(value: unknown, print: (part: unknown) => string = canonicalJson): string {
+  if (Array.isArray(value)) return `[${value.map((item) => print(item)).join(',')}]`
   if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null'
   const entries = Object.entries(value)
     .filter(([, item]) => item !== undefined && item !== null)
     .sort(([a], [b]) => (a < b ? -1 : 1))
-  return `{${entries.map(([key, item]) => `${JSON.stringify(key)}:${canonicalJson(item)}`).join(',')}}`
+  return `{${entries.map(([key, item]) => `${JSON.stringify(key)}:${print(item)}`).join(',')}}`
 }

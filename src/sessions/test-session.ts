@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { reachOf } from '../access/reach.ts'
 import { SluiceError } from '../errors.ts'
+import { jsonObject } from './submission.ts'
 import { type SubmitContext, type SubmitResult, submitSession } from './submit.ts'
 
 /** What third parties see of every test session in `paymentID`; `config.test` is true besides. */
@@ -13,7 +14,6 @@ const sample = {
   breadcrumbs: {},
 }
 
-const jsonObject = z.record(z.string(), z.unknown(), { message: 'must be a JSON object' })
 const testSchema = z.strictObject({
   flow_id: z.uuid(),
   kind: z.enum(['application', 'booking']).default('application'),

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { gzipSync } from 'node:zlib'
 import { getIntrospectionQuery } from 'graphql'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { aSession, basic, buildWorld, type World } from '../ground/world.ts'
@@ -274,7 +275,7 @@ describe('trusted documents', () => {
 describe('HTTP', () => {
   const query = '{ whoami { role } }'
   const json = JSON.stringify({ query })
-  const call = (body: string | undefined, headers: Record<string, string>, method = 'POST') =>
+  const call = (body: string | Uint8Array<ArrayBuffer> | undefined, headers: Record<string, string>, method = 'POST') =>
     fetch(`${world.url}/graphql`, { method, headers: { authorization: consumer, ...headers }, body })
 
   it.each([
@@ -307,6 +308,19 @@ describe('HTTP', () => {
     expect(response.status).toBe(400)
     const { errors } = (await response.json()) as { errors: { message: string }[] }
     expect(errors[0]?.message).toMatch(message)
+  })
+
+  it('refuses bytes that are no UTF-8, which would be stored as something else', async () => {
+    const body = Buffer.from('{"query":"{ whoami { role } }","variables":{"a":"Caf\u00e9"}}', 'latin1')
+    const response = await call(body, { 'content-type': 'application/json' })
+    expect(response.status).toBe(400)
+    expect(await response.json()).toMatchObject({ errors: [{ message: expect.stringMatching(/not JSON in UTF-8/) }] })
+  })
+
+  it('says of a compressed body that it takes none', async () => {
+    const response = await call(gzipSync(json), { 'content-type': 'application/json', 'content-encoding': 'gzip' })
+    expect(response.status).toBe(415)
+    expect(await response.json()).toMatchObject({ errors: [{ message: expect.stringMatching(/uncompressed/) }] })
   })
 
   it('runs no mutation by GET', async () => {
