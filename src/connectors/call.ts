@@ -118,28 +118,40 @@ export async function callConnector(
     : {}
   const scrub = createScrubber(Object.values(secrets))
   const bundle = await parts.bundles(connector.id, connector.bundle_sha256)
-  const over = new AbortController()
   const { pool } = parts.database
-  const call = createCapabilities({
-    manifest: connector.manifest,
-    settings: completeSettings(connector.manifest, connection.settings, {}),
-    files:
-      parts.objects && session_id
-        ? sessionFiles({ pool, objects: parts.objects, connection_id: connection.id, session_id, delivery_id: call_id })
-        : undefined,
-    store: parts.objects && connectionStore(parts.objects, connection.id),
-    egress: parts.egress,
-    ...(parts.doors ? { doors: parts.doors } : {}),
-    mailer: parts.mailer,
-    log: parts.log,
-    deliveryId: call_id,
-    deadline,
-    signal: AbortSignal.any([over.signal, signal]),
-    scrub,
-    note: (each) => {
-      if (calls.length < keptCalls) calls.push(each)
-    },
-  })
+  let over: AbortController | undefined
+  let capabilities: ReturnType<typeof createCapabilities> | undefined
+  // Made at the first call: many runs make none.
+  const call = (kind: string, argument: unknown): Promise<unknown> => {
+    over ??= new AbortController()
+    capabilities ??= createCapabilities({
+      manifest: connector.manifest,
+      settings: completeSettings(connector.manifest, connection.settings, {}),
+      files:
+        parts.objects && session_id
+          ? sessionFiles({
+              pool,
+              objects: parts.objects,
+              connection_id: connection.id,
+              session_id,
+              delivery_id: call_id,
+            })
+          : undefined,
+      store: parts.objects && connectionStore(parts.objects, connection.id),
+      egress: parts.egress,
+      ...(parts.doors ? { doors: parts.doors } : {}),
+      mailer: parts.mailer,
+      log: parts.log,
+      deliveryId: call_id,
+      deadline,
+      signal: AbortSignal.any([over.signal, signal]),
+      scrub,
+      note: (each) => {
+        if (calls.length < keptCalls) calls.push(each)
+      },
+    })
+    return capabilities(kind, argument)
+  }
   try {
     const outcome = await parts.sandboxes.run({
       key: `${connection.id} ${connector.bundle_sha256}`,
@@ -173,6 +185,6 @@ export async function callConnector(
     }
     return { outcome, extensionChange: change, scrub }
   } finally {
-    over.abort()
+    over?.abort()
   }
 }

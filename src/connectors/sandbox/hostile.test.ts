@@ -7,7 +7,7 @@ import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createSandboxPool, type SandboxPool } from './pool.ts'
 import type { RunLimits, RunOutcome } from './process.ts'
-import type { RunInput } from './protocol.ts'
+import { type RunInput, readGuestLine } from './protocol.ts'
 
 const limits: Partial<RunLimits> = {
   memoryMb: 64,
@@ -215,6 +215,17 @@ describe('the channel cannot be bent', () => {
       return 'failed'`)
     expect(outcome).toEqual(returned('failed'))
     expect(log).toHaveLength(3)
+  })
+
+  test('what JSON can say and nobody should handle is no message: too deep, too large; and a prototype is left out', () => {
+    const told = (value: string) => readGuestLine(`t {"type":"returned","run":1,"value":${value},"state":{}}`, 't')
+    expect(told(`${'['.repeat(100)}${']'.repeat(100)}`)).toBeDefined()
+    expect(told(`${'['.repeat(2_000)}${']'.repeat(2_000)}`)).toBeUndefined()
+    expect(told(`${'{"a":'.repeat(400_000)}1${'}'.repeat(400_000)}`)).toBeUndefined()
+    expect(told('{"price":[1e999]}')).toBeUndefined()
+    expect(readGuestLine('t {"type":"returned","run":1,"state":{}}', 't')).toBeUndefined()
+    expect(told('{"a":[{"__proto__":{"admin":true},"b":1}]}')).toMatchObject({ value: { a: [{ b: 1 }] } })
+    expect(JSON.stringify(told('{"__proto__":{"admin":true}}'))).not.toContain('admin')
   })
 
   test('changed built-ins change nothing but the connector itself, and the token does not show', async () => {

@@ -68,20 +68,24 @@ export const logLevels = ['debug', 'info', 'warn', 'error'] as const
 export type LogLevel = (typeof logLevels)[number]
 
 const run = z.int().positive()
+/** `readGuestLine` looks at all values of a message at once: Zod's own `json` took most of a warm run's time in the worker. */
+const json = z.custom<JsonValue>((value) => value !== undefined)
+
+type JsonValue = z.core.util.JSONType
 
 const guestMessage = z.discriminatedUnion('type', [
   /** Loaded; with the names of the functions that the connector has, and the settings that its code declares. */
-  z.strictObject({ type: z.literal('ready'), functions: z.array(z.string()), settings: z.json() }),
+  z.strictObject({ type: z.literal('ready'), functions: z.array(z.string()), settings: json }),
   z.strictObject({ type: z.literal('unloadable'), message: z.string() }),
-  z.strictObject({ type: z.literal('call'), run, call: z.int().positive(), kind: z.string(), argument: z.json() }),
+  z.strictObject({ type: z.literal('call'), run, call: z.int().positive(), kind: z.string(), argument: json }),
   z.strictObject({ type: z.literal('log'), run, level: z.enum(logLevels), message: z.string() }),
   /** The function returned. Bytes in `value` are packed; `extensionData` is there when it was changed. */
   z.strictObject({
     type: z.literal('returned'),
     run,
-    value: z.json(),
-    state: z.record(z.string(), z.json()),
-    extensionData: z.json().optional(),
+    value: json,
+    state: z.record(z.string(), json),
+    extensionData: json.optional(),
   }),
   /** It threw, or returned what cannot be told. */
   z.strictObject({ type: z.literal('threw'), run, message: z.string() }),
@@ -95,8 +99,28 @@ export type GuestMessage = z.infer<typeof guestMessage>
 export function readGuestLine(line: string, token: string): GuestMessage | undefined {
   if (!line.startsWith(`${token} `)) return undefined
   try {
-    return guestMessage.parse(JSON.parse(line.slice(token.length + 1)))
+    const message: unknown = JSON.parse(line.slice(token.length + 1))
+    return isSound(message) ? guestMessage.parse(message) : undefined
   } catch {
     return undefined
   }
+}
+
+/** How deep a message may nest: whoever handles it may recurse. */
+const deepest = 1000
+
+/** What `JSON.parse` gave is JSON, but for numbers that are too large. Keys with which a copy could get a prototype are taken out. */
+function isSound(message: unknown): boolean {
+  const open: [unknown, number][] = [[message, 0]]
+  for (let next = open.pop(); next; next = open.pop()) {
+    const [value, depth] = next
+    if (typeof value === 'number' && !Number.isFinite(value)) return false
+    if (typeof value !== 'object' || value === null) continue
+    if (depth > deepest) return false
+    for (const [key, inner] of Object.entries(value)) {
+      if (key === '__proto__') delete (value as Record<string, unknown>)[key]
+      else if (typeof inner === 'object' || typeof inner === 'number') open.push([inner, depth + 1])
+    }
+  }
+  return true
 }
