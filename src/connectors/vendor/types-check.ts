@@ -38,8 +38,10 @@ export async function checkTypes(root: string, entry: string): Promise<readonly 
       files: [path.join(folder, 'sandbox.d.ts'), path.join(root, entry)],
     }
     await writeFile(path.join(folder, 'tsconfig.json'), JSON.stringify(config))
-    const child = spawn(process.execPath, [compiler, '-p', folder, '--pretty', 'false'], {
+    // Four checkers each infer zod's types anew: 2.3 s of CPU for a connector, 0.6 s on one thread, 0.4 s hardly collecting.
+    const child = spawn(process.execPath, [compiler, '-p', folder, '--pretty', 'false', '--singleThreaded'], {
       cwd: root,
+      env: { ...process.env, GOGC: '400' },
       stdio: ['ignore', 'pipe', 'inherit'],
     })
     const output = await text(child.stdout)
