@@ -669,7 +669,9 @@ describe('destinations', () => {
     })
     await prisma.destination.create({ data: { flow_id: flow.id, integration_id: world.camden.granted.id } })
     const query = `query ($flow: uuid!) {
-      available_integrations(flow_id: $flow) { slug kind is_platform available reason is_destination }
+      available_integrations(flow_id: $flow) {
+        slug kind is_platform available reason is_destination misfits { code connector takes has }
+      }
     }`
     const { available_integrations: offered } = await run('editor', query, { flow: flow.id })
     const of = (slug: string) => offered.find((each: Any) => each.slug === slug)
@@ -684,6 +686,14 @@ describe('destinations', () => {
     expect(of('only')).toMatchObject({
       available: false,
       reason: expect.stringContaining("and the flow's data follows https://schemas.example/app/v1.json"),
+      misfits: [
+        {
+          code: 'schema_not_taken',
+          connector: 't.other',
+          takes: ['https://schemas.example/booking/*'],
+          has: ['https://schemas.example/app/v1.json'],
+        },
+      ],
     })
     expect(of('t.other')).toMatchObject({
       kind: 'connector',

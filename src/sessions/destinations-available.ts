@@ -17,8 +17,21 @@ export interface AvailableIntegration {
   readonly available: boolean
   /** Why not, in one sentence; also what an available one will not take. */
   readonly reason: string | null
+  /** What `reason` says, for programs. */
+  readonly misfits: readonly Misfit[]
   /** It is a destination of the flow; for a connector, one that is has a connection with it. */
   readonly is_destination: boolean
+}
+
+/** One thing that does not fit. */
+export interface Misfit {
+  readonly code: 'integration_disabled' | 'kind_not_taken' | 'schema_not_taken'
+  /** Name of the connector that it is about; null where it is about the integration. */
+  readonly connector: string | null
+  /** Kinds or schemas that it takes. */
+  readonly takes: readonly string[]
+  /** Kinds or schemas of the flow; empty where it names no schema. */
+  readonly has: readonly string[]
 }
 
 export interface FlowFacts {
@@ -32,18 +45,27 @@ export interface FlowFacts {
  * rule as a connector's run applies to each session: an address that ends in
  * `*` stands for every one that begins like it.
  */
-export function misfitOf(accepts: Accepts, { schema_url, kinds }: FlowFacts): string | null {
+export function misfitOf(accepts: Accepts, { schema_url, kinds }: FlowFacts): Omit<Misfit, 'connector'> | null {
   const { kinds: takenKinds, schemas } = accepts
   if (takenKinds && kinds.length > 0 && !kinds.some((kind) => takenKinds.includes(kind))) {
-    return `takes only sessions of kind ${takenKinds.join(', ')}, and those of the flow are of kind ${kinds.join(', ')}`
+    return { code: 'kind_not_taken', takes: takenKinds, has: kinds }
   }
   if (!schemas) return null
   const fits = schemas.some((schema) =>
     schema.endsWith('*') ? schema_url?.startsWith(schema.slice(0, -1)) : schema_url === schema,
   )
   if (fits) return null
-  const taken = `takes only data of ${schemas.slice(0, 3).join(', ')}${schemas.length > 3 ? ', …' : ''}`
-  return `${taken}, and the flow's data ${schema_url === null ? 'names no schema' : `follows ${schema_url}`}`
+  return { code: 'schema_not_taken', takes: schemas, has: schema_url === null ? [] : [schema_url] }
+}
+
+function sentenceOf({ code, connector, takes, has }: Misfit): string {
+  if (code === 'integration_disabled') return 'The integration is disabled.'
+  const who = connector === null ? 'It' : `Its connector "${connector}"`
+  if (code === 'kind_not_taken') {
+    return `${who} takes only sessions of kind ${takes.join(', ')}, and those of the flow are of kind ${has.join(', ')}.`
+  }
+  const taken = `${takes.slice(0, 3).join(', ')}${takes.length > 3 ? ', …' : ''}`
+  return `${who} takes only data of ${taken}, and the flow's data ${has.length === 0 ? 'names no schema' : `follows ${has[0]}`}.`
 }
 
 interface IntegrationRow {
@@ -133,19 +155,28 @@ export async function availableIntegrations(
 function ofIntegration(row: IntegrationRow, flow: FlowFacts): AvailableIntegration {
   const { id, slug, name, description, is_platform, is_destination, active, has_other_ways, connections } = row
   const misfits = connections.flatMap((connection) => {
-    const why = misfitOf(connection.accepts ?? {}, flow)
-    return why === null ? [] : [`Its connector "${connection.name}" ${why}.`]
+    const misfit = misfitOf(connection.accepts ?? {}, flow)
+    return misfit === null ? [] : [{ ...misfit, connector: connection.name }]
   })
   // Without webhook and key, its connections are all that could take a session anywhere.
   const hasWay = has_other_ways || connections.length === 0 || misfits.length < connections.length
-  const reason = active ? misfits.join(' ') || null : 'The integration is disabled.'
   const available = active && hasWay
-  return { id, slug, name, description, kind: 'integration', is_platform, available, reason, is_destination }
+  return {
+    id,
+    slug,
+    name,
+    description,
+    kind: 'integration',
+    is_platform,
+    available,
+    is_destination,
+    ...told(active ? misfits : [disabled]),
+  }
 }
 
 function ofConnector(row: ConnectorRow, flow: FlowFacts): AvailableIntegration {
   const { id, implementation, name, description, accepts, is_destination } = row
-  const why = misfitOf(accepts ?? {}, flow)
+  const misfit = misfitOf(accepts ?? {}, flow)
   return {
     id,
     slug: implementation,
@@ -153,8 +184,14 @@ function ofConnector(row: ConnectorRow, flow: FlowFacts): AvailableIntegration {
     description,
     kind: 'connector',
     is_platform: false,
-    available: why === null,
-    reason: why && `It ${why}.`,
+    available: misfit === null,
     is_destination,
+    ...told(misfit ? [{ ...misfit, connector: null }] : []),
   }
+}
+
+const disabled: Misfit = { code: 'integration_disabled', connector: null, takes: [], has: [] }
+
+function told(misfits: readonly Misfit[]): Pick<AvailableIntegration, 'reason' | 'misfits'> {
+  return { reason: misfits.map(sentenceOf).join(' ') || null, misfits }
 }

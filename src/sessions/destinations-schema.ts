@@ -3,7 +3,7 @@ import type { Role } from '../access/principal.ts'
 import type { Builder } from '../tables/builder.ts'
 import type { RequestContext } from '../tables/request-context.ts'
 import type { Withdrawn } from './destinations.ts'
-import type { AvailableIntegration } from './destinations-available.ts'
+import type { AvailableIntegration, Misfit } from './destinations-available.ts'
 
 export interface DestinationActions {
   available(flowId: string, context: RequestContext): Promise<readonly AvailableIntegration[]>
@@ -17,6 +17,29 @@ export interface DestinationActions {
 /** Adds them for the roles that choose destinations. */
 export function addDestinationActions(builder: Builder, role: Role, actions: DestinationActions): void {
   if (role !== 'admin' && role !== 'editor') return
+  const misfit = builder.objectRef<Misfit>('available_misfit').implement({
+    description: 'One thing that does not fit.',
+    fields: (t) => ({
+      code: t.exposeString('code', {
+        nullable: false,
+        description: 'integration_disabled, kind_not_taken or schema_not_taken.',
+      }),
+      connector: t.exposeString('connector', {
+        nullable: true,
+        description: 'Name of the connector of the integration that it is about.',
+      }),
+      takes: t.stringList({
+        nullable: { list: false, items: false },
+        description: 'Kinds or schemas that it takes.',
+        resolve: ({ takes }) => [...takes],
+      }),
+      has: t.stringList({
+        nullable: { list: false, items: false },
+        description: 'Kinds or schemas of the flow; none where it names no schema.',
+        resolve: ({ has }) => [...has],
+      }),
+    }),
+  })
   const available = builder.objectRef<AvailableIntegration>('available_integration').implement({
     description: 'What may become a destination of a flow.',
     fields: (t) => ({
@@ -28,6 +51,12 @@ export function addDestinationActions(builder: Builder, role: Role, actions: Des
       is_platform: t.exposeBoolean('is_platform', { nullable: false }),
       available: t.exposeBoolean('available', { nullable: false }),
       reason: t.exposeString('reason', { nullable: true, description: 'Why it does not fit, or not in full.' }),
+      misfits: t.field({
+        type: [misfit],
+        nullable: { list: false, items: false },
+        description: 'What `reason` says, for programs.',
+        resolve: ({ misfits }) => [...misfits],
+      }),
       is_destination: t.exposeBoolean('is_destination', { nullable: false, description: 'It is one already.' }),
     }),
   })
