@@ -84,8 +84,14 @@ const heard = `select g.integration_id from session_grants g where g.session_id 
  * integration's live grant. The same statement writes an audit row for each that is handed the data. A grant's short
  * clock starts only for a connector that can hand something on (it has permissions): what one without any reads does not
  * leave the installation.
+ *
+ * The commit waits for the disk only for such a one, so that no data leaves without its audit row. A claim of others that a
+ * crash of the server takes with it was none: whatever came of it is written later, and with it the claim.
  */
-export async function claimSettlings(pool: pg.Pool, options: ClaimOptions): Promise<readonly ClaimedSettling[]> {
+export async function claimSettlings(
+  pool: Pick<pg.ClientBase, 'query'>,
+  options: ClaimOptions,
+): Promise<readonly ClaimedSettling[]> {
   const { rows } = await pool.query<ClaimedSettling>({
     name: 'claim-settlings',
     text: claimSql,
@@ -116,7 +122,7 @@ with due as materialized (
   select s.id as session_id, s.attempts, c.id, c.team_id, c.integration_id, c.name, c.timeout_ms, c.concurrency, c.run_order,
          c.xmin::text || '.' || k.xmin::text as version, k.implementation || '@' || k.version as connector,
          g.id as grant_id, g.config as grant_config,
-         g.first_retrieved_at is null and cardinality(k.permissions) > 0 as starts_clock
+         cardinality(k.permissions) > 0 as may_tell, g.first_retrieved_at is null as is_first
     from session s
     join connections c on c.id = any(s.connection_ids || s.asked) and c.enabled
      and not (c.health = 'disabled' and c.probe_at is null)
@@ -126,7 +132,7 @@ with due as materialized (
 ), retrieved as (
   update session_grants g
      set first_retrieved_at = now(), expires_at = least(g.expires_at, now() + retention_after_retrieval(g.team_id, $4))
-    from (select distinct grant_id from modifier where starts_clock and attempts <= $3) m
+    from (select distinct grant_id from modifier where may_tell and is_first and attempts <= $3) m
    where g.id = m.grant_id and g.first_retrieved_at is null
 ), audited as (
   insert into audit_entries (team_id, integration_id, actor_kind, actor_id, operation, outcome, session_ids, detail)
@@ -134,6 +140,9 @@ with due as materialized (
          jsonb_build_object('method', 'modify', 'attempt', m.attempts, 'connector', m.connector)
     from modifier m
    where m.attempts <= $3
+), relaxed as materialized (
+  select set_config('synchronous_commit', 'off', true)
+   where not exists (select from modifier m where m.may_tell and m.attempts <= $3)
 )
 select s.id as session_id, s.lease_token, s.settling_version as version, s.event_type, s.asked, s.attempts, s.restarts,
        json_build_object(
@@ -158,7 +167,8 @@ select s.id as session_id, s.lease_token, s.settling_version as version, s.event
                    from session_grants g where g.session_id = s.id and ${liveGrant}), '[]') as grants,
        ${targetsOf(heard)} as targets
   from session s join teams t on t.id = s.team_id join flows f on f.id = s.flow_id left join trips p on p.id = s.trip_id
-  ${lastPending}`
+  ${lastPending}
+  left join relaxed on true`
 
 /** A row of `connector_runs`, of one call of a modifier. */
 export interface ModifierRun {

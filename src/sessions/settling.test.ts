@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { until } from '../delivery/deliveries.fixture.ts'
 import { settlingGround } from './settling.fixture.ts'
 import { askModifier, askScheduledModifier } from './settling-ask.ts'
+import { claimSettlings } from './settling-sql.ts'
 
 let ground: Awaited<ReturnType<typeof settlingGround>>
 beforeAll(async () => {
@@ -472,4 +473,26 @@ it('each modifier that is handed a session is audited; only one that can hand it
   const next = await ground.submit({ a: 2 })
   await settled(next.id)
   expect(await clock(next.id)).not.toBeNull()
+})
+
+it('a claim waits for the disk only where a modifier can hand the session on', async () => {
+  await ground.modifier(() => undefined)
+  await ground.submit({ a: 1 })
+  const commits = async () => {
+    const client = await ground.pool.connect()
+    try {
+      await client.query('begin')
+      await client.query('set local synchronous_commit = on')
+      const options = { most: 1, leaseMs: 1000, mostAttempts: 5, retentionAfterRetrievalDays: 5 }
+      const [claimed] = await claimSettlings(client, options)
+      const { rows } = await client.query<{ synchronous_commit: string }>('show synchronous_commit')
+      return { modifiers: claimed?.modifiers.length, waits: rows[0]?.synchronous_commit }
+    } finally {
+      await client.query('rollback')
+      client.release()
+    }
+  }
+  expect(await commits()).toEqual({ modifiers: 1, waits: 'off' })
+  await ground.pool.query(`update connectors set permissions = '{Calls the hosts that it names}'`)
+  expect(await commits()).toEqual({ modifiers: 1, waits: 'on' })
 })
