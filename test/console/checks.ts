@@ -34,17 +34,86 @@ export function noConsoleErrors(page: Page, { except }: { readonly except?: RegE
   expect(except ? kept.filter((text) => !except.test(text)) : kept, `what ${page.url()} complained of`).toEqual([])
 }
 
+export interface SignInOptions {
+  /** What this browser kept from earlier, in `localStorage`: `{ 'sluice.language': 'de' }`. @default nothing */
+  readonly kept?: Readonly<Record<string, string>>
+}
+
 /**
- * Signs in through the form, and waits until the page behind it is there.
+ * Signs in past the form, which has tests of its own, and waits until the page is there. The first load in this tab finds
+ * what a browser has kept of a sign-in, and nothing else; later ones find what the console kept since.
+ *
+ * @param person null for nobody.
+ * @param at the address to open.
+ */
+export async function signIn(
+  page: Page,
+  person: Person | null,
+  at = '/console',
+  { kept = {} }: SignInOptions = {},
+): Promise<void> {
+  const items = JSON.stringify(person ? { ...kept, 'sluice.refresh-token': await refreshToken(page, person) } : kept)
+  await page.addInitScript(`(() => {
+    if (!location.protocol.startsWith('http') || sessionStorage.getItem('begun')) return
+    sessionStorage.setItem('begun', 'yes')
+    localStorage.clear()
+    for (const [key, value] of Object.entries(${items})) localStorage.setItem(key, value)
+  })()`)
+  await page.goto(at)
+  if (person) await arrived(page)
+  else await settled(page)
+}
+
+async function refreshToken(page: Page, { email, password }: Person): Promise<string> {
+  const answer = await page.request.post('/graphql', {
+    data: {
+      query: `mutation ($email: String!, $password: String!) {
+        sign_in(email: $email, password: $password) { refresh_token } }`,
+      variables: { email, password },
+    },
+  })
+  const { data, errors } = await answer.json()
+  if (errors) throw new Error(`${email}: ${errors[0].message}`)
+  return data.sign_in.refresh_token
+}
+
+/**
+ * Signs in as people do, and waits until the page behind the form is there.
  *
  * @param at the address to open: without a sign-in it leads to the form, and from there back.
  */
-export async function signIn(page: Page, { email, password }: Person, at = '/console'): Promise<void> {
+export async function signInByForm(page: Page, { email, password }: Person, at = '/console'): Promise<void> {
   await page.goto(at)
   await page.getByLabel('Email').fill(email)
   await page.getByLabel('Password', { exact: true }).fill(password)
   await page.getByRole('button', { name: 'Sign in' }).click()
+  await arrived(page)
+}
+
+async function arrived(page: Page): Promise<void> {
   await page.getByRole('navigation').first().waitFor({ state: 'attached' })
+  await settled(page)
+}
+
+/**
+ * Goes to another address as a link would: the console is not loaded again, which takes three times as long. On the way
+ * it goes where there is no page, so that nothing of the one before is left.
+ */
+export async function visit(page: Page, at: string): Promise<void> {
+  const left = await page.evaluate<boolean>(`(async () => {
+    for (const to of ['/console/no-such-page', ${JSON.stringify(at)}]) {
+      const heading = document.querySelector('h1')
+      history.pushState({ idx: (history.state?.idx ?? 0) + 1 }, '', to)
+      dispatchEvent(new PopStateEvent('popstate', { state: history.state }))
+      const deadline = performance.now() + 30_000
+      while (heading?.isConnected) {
+        if (performance.now() > deadline) return false
+        await new Promise(requestAnimationFrame)
+      }
+    }
+    return true
+  })()`)
+  expect(left, `whether the console left for ${at}`).toBe(true)
   await settled(page)
 }
 
@@ -77,14 +146,19 @@ async function still(page: Page): Promise<void> {
 /** Fails with each violation: its rule, where it is, and what to do. */
 export async function axe(page: Page, { exclude = [] }: { readonly exclude?: readonly string[] } = {}): Promise<void> {
   await still(page)
-  // Through the debugger's door: the page's own policy lets no script in.
-  await page.evaluate(`globalThis.axe || (() => { ${axeCore.source} })()`)
+  // Through the debugger's door: the page's own policy lets no script in. Once in each page that was loaded: handing it
+  // over takes longer than running it.
+  if (!(await page.evaluate('"axe" in globalThis'))) await page.evaluate(axeCore.source)
   const context = JSON.stringify({ include: [['html']], exclude: exclude.map((selector) => [selector]) })
   const options = JSON.stringify({
     runOnly: { type: 'tag', values: wcag },
     rules: { 'target-size': { enabled: true } },
+    // Of what is well, one each: to describe all of it takes longer than to find it.
+    resultTypes: ['violations'],
   })
-  const { violations } = await page.evaluate<AxeResults>(`axe.run(${context}, ${options})`)
+  const violations = await page.evaluate<AxeResults['violations']>(
+    `axe.run(${context}, ${options}).then(({ violations }) => violations)`,
+  )
   const lines = violations.flatMap(({ id, help, nodes }) =>
     nodes.map(({ target, failureSummary, html }) =>
       [`${id}: ${help}`, `  at ${target.join(' ')}`, `  ${html.slice(0, 200)}`, `  ${failureSummary}`].join('\n'),
@@ -122,30 +196,56 @@ export async function show(
   await settled(page)
 }
 
-/** `test/console/screenshots/<name>-<width>-<scheme>.png`, whole pages, which git ignores. */
+/** `test/console/screenshots/<name>-<width>-<scheme>.jpg`, whole pages, which git ignores. */
 export async function shot(page: Page, name: string): Promise<void> {
   mkdirSync(screenshots, { recursive: true })
   const { width } = page.viewportSize() ?? { width: 0 }
   const isDark = await page.evaluate<boolean>('matchMedia("(prefers-color-scheme: dark)").matches')
-  const file = path.join(screenshots, `${name}-${width}-${isDark ? 'dark' : 'light'}.png`)
-  await page.screenshot({ path: file, fullPage: true, animations: 'disabled', scale: 'css' })
+  const file = path.join(screenshots, `${name}-${width}-${isDark ? 'dark' : 'light'}.jpg`)
+  // Half the work of a PNG.
+  await page.screenshot({ path: file, fullPage: true, type: 'jpeg', quality: 80, scale: 'css' })
 }
 
-/** Wide and light, narrow and dark. With `SCREENSHOTS=all` the other two as well, which take as long again. */
+/**
+ * Which pictures are taken: with `SCREENSHOTS=all` of both themes at both widths; with any other value, and in
+ * pages.test.ts always, of the two `views`; otherwise none beyond that.
+ */
+const wanted = process.env.SCREENSHOTS
+
+/** Wide and light, narrow and dark: both themes and both layouts. With `SCREENSHOTS=all` the other two as well. */
 export const views: readonly (readonly [(typeof widths)[number], (typeof schemes)[number]])[] =
-  process.env.SCREENSHOTS === 'all'
+  wanted === 'all'
     ? widths.flatMap((width) => schemes.map((scheme) => [width, scheme] as const))
     : [
         [1440, 'light'],
         [360, 'dark'],
       ]
 
-/** Of each of the `views`; then the page is as wide as before, and light. */
+/** Where pictures are wanted, one in each of the `views`; then the page is as wide as before, and light. */
 export async function shots(page: Page, name: string): Promise<void> {
+  if (!wanted) return
+  await inEachView(page, () => shot(page, name))
+}
+
+/** In each of the `views`: axe finds nothing, nothing sticks out; and a picture, where they are wanted. */
+export async function looksGood(
+  page: Page,
+  name: string,
+  { picture = Boolean(wanted) }: { readonly picture?: boolean } = {},
+): Promise<void> {
+  await inEachView(page, async () => {
+    if (picture) await shot(page, name)
+    await axe(page)
+    await noSideScroll(page)
+  })
+}
+
+/** Then the page is as wide as before, and light. */
+async function inEachView(page: Page, look: () => Promise<void>): Promise<void> {
   const before = page.viewportSize()
   for (const [width, scheme] of views) {
     await show(page, width, scheme)
-    await shot(page, name)
+    await look()
   }
   if (before) await page.setViewportSize(before)
   await page.emulateMedia({ colorScheme: 'light' })

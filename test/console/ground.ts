@@ -5,7 +5,7 @@
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { createServer } from 'node:net'
-import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
+import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core'
 import { describe, vi } from 'vitest'
 import type { MailCatcher } from '../../src/egress/mail-catcher.ts'
 import { silentLog } from '../../src/log.ts'
@@ -13,10 +13,10 @@ import { startWorkerParts } from '../../src/worker/worker.ts'
 import { testMail } from '../ground/mail.ts'
 import { type Receiver, type ReceiverOptions, startReceiver } from '../ground/receiver.ts'
 import { type TestStorage, testStorage } from '../ground/storage.ts'
-import { buildWorld, type World } from '../ground/world.ts'
+import { buildTeam, buildWorld, type TeamWorld, type World } from '../ground/world.ts'
 import { chromiumProgram, launchBrowser } from './browser.ts'
 import { requireBuild } from './built.ts'
-import { watch } from './checks.ts'
+import { type SignInOptions, signIn, watch } from './checks.ts'
 
 // A browser takes both cores; nothing here waits longer than it must.
 vi.setConfig({ testTimeout: 90_000, hookTimeout: 120_000 })
@@ -37,6 +37,16 @@ export interface ConsoleGround {
   readonly people: Readonly<Record<Who, Person>>
   /** A page in a browser profile of its own: nobody is signed in. Addresses are relative to the gateway. */
   newPage(options?: BrowserContextOptions): Promise<Page>
+  /**
+   * A page in a tab of its own, of somebody who is signed in, or null for nobody. Editors share a browser profile, as do
+   * viewers and so on, so that what was loaded and compiled once is there; what earlier pages kept in it is not. So only
+   * one editor at a time. Close the page after use.
+   *
+   * @param at the address to open. @default '/console'
+   */
+  pageOf(person: Person | null, at?: string, options?: SignInOptions): Promise<Page>
+  /** One more team like camden and lambeth: a test that has its own can be tried again. */
+  aTeam(): Promise<TeamWorld>
   close(): Promise<void>
 }
 
@@ -61,8 +71,9 @@ export interface ConsoleGroundOptions {
  *   beforeAll(async () => { ground = await openConsole() })
  *   afterAll(() => ground?.close())
  *   it('…', async () => {
- *     const page = await ground.newPage()
- *     await signIn(page, ground.people.editor, '/console/webhooks')
+ *     const page = await ground.pageOf(ground.people.editor, '/console/webhooks')
+ *     …
+ *     await page.close()
  *   })
  * })
  */
@@ -109,6 +120,36 @@ export async function openConsole({
       engine: { pollMs: 50 },
     })
     closers.push(() => worker.close())
+    const people = {
+      admin: world.admin,
+      editor: world.camden.editor,
+      viewer: world.camden.viewer,
+      lambeth: world.lambeth.editor,
+    }
+    const newProfile = async (options: BrowserContextOptions = {}) => {
+      const profile = await browser.newContext({
+        baseURL: world.url,
+        locale: 'en-GB',
+        timezoneId: 'Europe/London',
+        reducedMotion: 'reduce',
+        viewport: { width: 1440, height: 900 },
+        ...options,
+      })
+      profile.setDefaultTimeout(30_000)
+      return profile
+    }
+    const newTab = async (profile: BrowserContext) => {
+      const page = await profile.newPage()
+      watch(page)
+      return page
+    }
+    const profiles = new Map<string, Promise<BrowserContext>>()
+    const profileOf = (kind: string): Promise<BrowserContext> => {
+      const profile = profiles.get(kind) ?? newProfile()
+      profiles.set(kind, profile)
+      return profile
+    }
+    let teams = 0
     return {
       url: world.url,
       world,
@@ -116,25 +157,16 @@ export async function openConsole({
       storage,
       receiver,
       browser,
-      people: {
-        admin: world.admin,
-        editor: world.camden.editor,
-        viewer: world.camden.viewer,
-        lambeth: world.lambeth.editor,
-      },
-      async newPage(options = {}) {
-        const context = await browser.newContext({
-          baseURL: world.url,
-          locale: 'en-GB',
-          timezoneId: 'Europe/London',
-          reducedMotion: 'reduce',
-          viewport: { width: 1440, height: 900 },
-          ...options,
-        })
-        context.setDefaultTimeout(30_000)
-        const page = await context.newPage()
-        watch(page)
+      people,
+      newPage: async (options) => newTab(await newProfile(options)),
+      async pageOf(person, at, options) {
+        const page = await newTab(await profileOf(person?.email.split('@')[0] ?? 'nobody'))
+        await signIn(page, person, at, options)
         return page
+      },
+      async aTeam() {
+        teams += 1
+        return buildTeam(world.database, `hackney-${teams}`)
       },
       close,
     }

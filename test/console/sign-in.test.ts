@@ -1,7 +1,7 @@
 /** Getting in and out, as a person does it. */
 import type { Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
-import { noConsoleErrors, settled, signIn } from './checks.ts'
+import { noConsoleErrors, settled, signInByForm } from './checks.ts'
 import { type ConsoleGround, describeInBrowser, openConsole } from './ground.ts'
 
 describeInBrowser('Signing in', () => {
@@ -13,36 +13,41 @@ describeInBrowser('Signing in', () => {
   })
   afterAll(() => ground?.close())
   beforeEach(async () => {
-    page = await ground.newPage()
+    page = await ground.pageOf(null)
   })
-  afterEach(() => page?.context().close())
+  afterEach(() =>
+    Promise.all(
+      page
+        ?.context()
+        .pages()
+        .map((each) => each.close()) ?? [],
+    ),
+  )
 
   const form = () => page.getByRole('button', { name: 'Sign in' })
   const account = () => page.getByRole('button', { name: /^Account of/ })
 
   it('a wrong password is told apart from nothing else, and what was typed stays', async () => {
-    await page.goto('/console')
     await page.getByLabel('Email').fill(ground.people.editor.email)
     await page.getByLabel('Password', { exact: true }).fill('not the password')
     await form().click()
     await page.getByRole('alert').waitFor()
-    expect(await page.getByRole('alert').innerText()).toMatch(/wrong|match|password/i)
+    await expect.poll(() => page.getByRole('alert').innerText()).toMatch(/wrong|match|password/i)
     expect(await page.getByLabel('Email').inputValue()).toBe(ground.people.editor.email)
     expect(await account().count()).toBe(0)
     noConsoleErrors(page, { except: /status of 401/ })
   })
 
   it('an empty form says what is missing, at the field', async () => {
-    await page.goto('/console')
     await form().click()
     const email = page.getByLabel('Email')
     await page.getByText('Give your email address').waitFor()
-    expect(await email.getAttribute('aria-invalid')).toBe('true')
-    expect(await page.evaluate('document.activeElement?.name')).toBe('email')
+    await expect.poll(() => email.getAttribute('aria-invalid')).toBe('true')
+    await expect.poll(() => page.evaluate('document.activeElement?.name')).toBe('email')
   })
 
   it('survives a reload, and ends with signing out, in every tab', async () => {
-    await signIn(page, ground.people.editor)
+    await signInByForm(page, ground.people.editor)
     await page.reload()
     await account().waitFor()
     const other = await page.context().newPage()
@@ -60,19 +65,17 @@ describeInBrowser('Signing in', () => {
 
   it('leads back to the page that was asked for', async () => {
     const at = '/console/account?from=mail#sign-ins'
-    await signIn(page, ground.people.editor, at)
+    await signInByForm(page, ground.people.editor, at)
     await page.waitForURL((url) => url.pathname + url.search + url.hash === at)
     noConsoleErrors(page)
   })
 
   it('leads back to a page that does not exist, which says so', async () => {
-    await signIn(page, ground.people.editor, '/console/no/such/page')
+    await signInByForm(page, ground.people.editor, '/console/no/such/page')
     await page.getByRole('heading', { name: 'There is no such page' }).waitFor()
   })
 
   it('works with the keyboard alone', async () => {
-    await page.goto('/console')
-    await settled(page)
     const { email, password } = ground.people.viewer
     // The first field has the focus.
     await page.keyboard.type(email)
@@ -89,7 +92,7 @@ describeInBrowser('Signing in', () => {
     await settled(page)
     await pressTo('Tab', 'Skip to content')
     await page.keyboard.press('Enter')
-    expect(await page.evaluate('document.activeElement?.id')).toBe('main')
+    await expect.poll(() => page.evaluate('document.activeElement?.id')).toBe('main')
 
     await page.reload()
     await account().waitFor()
@@ -109,7 +112,7 @@ describeInBrowser('Signing in', () => {
     page.on('request', (request) => {
       if (!request.url().startsWith(ground.url) && !/^(data|blob):/.test(request.url())) elsewhere.push(request.url())
     })
-    await signIn(page, ground.people.admin)
+    await signInByForm(page, ground.people.admin)
     expect(elsewhere).toEqual([])
     noConsoleErrors(page)
   })

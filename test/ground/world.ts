@@ -149,7 +149,8 @@ export function aSession(team: TeamWorld, changes: Readonly<Record<string, unkno
   }
 }
 
-async function buildTeam(database: Database, slug: string): Promise<TeamWorld> {
+/** A team with a flow, two integrations with keys, an editor and a viewer; its slug is its name too. */
+export async function buildTeam(database: Database, slug: string): Promise<TeamWorld> {
   const { prisma } = database
   const team = await prisma.team.create({ data: { slug, name: slug } })
   const flow = await prisma.flow.create({ data: { team_id: team.id, slug: 'apply', name: 'Apply' } })
