@@ -394,6 +394,75 @@ describe('roles', () => {
     expect((await ask('{ teams { slug } }', {}, three.token)).data).toEqual({ teams: [{ slug: 'lambeth' }] })
   })
 
+  it('that were lowered end on every transport; the sign-in goes on, with what is left', async () => {
+    const { id, ...person } = await newPerson({ team: world.camden.id, role: 'editor' })
+    const { token, refresh_token } = await signIn(person)
+    const document = 'subscription { webhooks { id url } }'
+    const events = await fetch(`${world.url}/graphql`, {
+      method: 'POST',
+      headers: {
+        authorization: `Bearer ${token}`,
+        'content-type': 'application/json',
+        accept: 'text/event-stream',
+      },
+      body: JSON.stringify({ query: document }),
+    })
+    const client = createClient({
+      url: `${world.url.replace('http', 'ws')}/graphql`,
+      webSocketImpl: WebSocket,
+      connectionParams: { Authorization: `Bearer ${token}` },
+      retryAttempts: 0,
+    })
+    const results = client.iterate({ query: document })
+    expect((await results.next()).value?.data).toEqual({ webhooks: [] })
+    const closed = results.next()
+    await world.database.pool.query(`update team_members set role = 'viewer' where user_id = $1`, [id])
+    await expect(closed).rejects.toMatchObject({ code: 4403 })
+    // Its whole text is there when it has ended.
+    expect(await events.text()).toMatch(/"code":"UNAUTHENTICATED".*event: complete/s)
+    await ended(token, 30_000)
+    const next = (await refresh(refresh_token)).data.refresh as SignedIn
+    expect(next.allowed_roles).toEqual(['viewer'])
+    await client.dispose()
+  })
+
+  it('that were raised are heard of over an open socket, and are in the next token', async () => {
+    const { id, ...person } = await newPerson({ team: world.camden.id, role: 'viewer' })
+    const one = await signIn(person)
+    const client = createClient({
+      url: `${world.url.replace('http', 'ws')}/graphql`,
+      webSocketImpl: WebSocket,
+      connectionParams: { Authorization: `Bearer ${one.token}` },
+      retryAttempts: 0,
+    })
+    const own = client.iterate<{ team_members: { team_id: string; role: string }[] }>({
+      query: 'subscription ($id: uuid!) { team_members(where: { user_id: { _eq: $id } }) { team_id role } }',
+      variables: { id },
+    })
+    expect((await own.next()).value?.data?.team_members).toEqual([{ team_id: world.camden.id, role: 'viewer' }])
+    await world.database.prisma.teamMember.create({
+      data: { user_id: id, team_id: world.lambeth.id, role: 'editor' },
+    })
+    // Nothing was taken away, so what is open stays open; it tells of one more.
+    expect((await own.next()).value?.data?.team_members).toContainEqual({ team_id: world.lambeth.id, role: 'editor' })
+    expect((await ask('{ teams { slug } }', {}, one.token)).data).toEqual({ teams: [{ slug: 'camden' }] })
+    const two = (await refresh(one.refresh_token)).data.refresh as SignedIn
+    expect(two.allowed_roles).toEqual(['editor', 'viewer'])
+
+    // A role that is changed, also upwards, asks for a new token.
+    const closed = own.next()
+    await world.database.pool.query(`update team_members set role = 'editor' where user_id = $1 and team_id = $2`, [
+      id,
+      world.camden.id,
+    ])
+    await expect(closed).rejects.toMatchObject({ code: 4403 })
+    const three = (await refresh(two.refresh_token)).data.refresh as SignedIn
+    expect((await ask('{ teams(order_by: { slug: asc }) { slug } }', {}, three.token)).data).toEqual({
+      teams: [{ slug: 'camden' }, { slug: 'lambeth' }],
+    })
+    await client.dispose()
+  })
+
   it('are never read before a change and issued after it', async () => {
     const { id, ...person } = await newPerson({ team: world.camden.id, role: 'editor' })
     const client = await world.database.pool.connect()
