@@ -2,13 +2,21 @@
  * Hands each session to the accounting: one CSV file under a number without gaps, on an SFTP server or in an S3 bucket.
  * A session that comes again is written again, under the same number, name and content.
  */
-import { defineConnector, type Json, type Request, type Result, type Sftp, type Status } from 'sluice/connector'
+import {
+  defineConnector,
+  type Json,
+  presignedS3Url,
+  type Request,
+  type Result,
+  type S3Bucket,
+  type Sftp,
+  type Status,
+} from 'sluice/connector'
 import { refusal } from './answers.ts'
 import { columnNames, columnsOf, type Line } from './columns.ts'
 import { csvOf } from './csv.ts'
 import { numberFor } from './numbers.ts'
 import { type Posting, postingsOf, type Sums } from './postings.ts'
-import { type Bucket, presigned } from './presign.ts'
 
 interface Settings {
   readonly target: 'sftp' | 's3'
@@ -46,11 +54,10 @@ export default defineConnector<{ settings: Settings; state: { sequence: Json; nu
 
   async testConnection(settings, _locale, { request, sftp }) {
     if (settings.target === 's3') {
-      const url = await presigned(bucketOf(settings), {
+      const url = await presignedS3Url(bucketOf(settings), {
         method: 'GET',
         key: pathOf(settings, 'nothing'),
         seconds: 60,
-        now: new Date(),
       })
       const { statusCode, response } = await request.get(url)
       if (statusCode === 200 || (statusCode === 404 && codeOf(response) !== 'NoSuchBucket'))
@@ -154,11 +161,10 @@ async function toBucket(
   name: string,
   content: string,
 ): Promise<Status | Result | undefined> {
-  const url = await presigned(bucketOf(settings), {
+  const url = await presignedS3Url(bucketOf(settings), {
     method: 'PUT',
     key: pathOf(settings, name),
     seconds: 900,
-    now: new Date(),
   })
   const { statusCode, response } = await request.put(url, content, {
     headers: { 'content-type': 'text/csv; charset=utf-8' },
@@ -173,7 +179,7 @@ function bucketOf({
   bucket = '',
   access_key_id = '',
   secret_access_key = '',
-}: Settings): Bucket {
+}: Settings): S3Bucket {
   return { endpoint, region, bucket, accessKeyId: access_key_id, secretAccessKey: secret_access_key }
 }
 

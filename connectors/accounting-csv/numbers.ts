@@ -36,14 +36,14 @@ export async function numberFor(
   const found = [...stored, ...pending].find(([each]) => each === key)?.[1]
   const last = Math.max(first - 1, Number(state.sequence ?? 0), ...pending.map(([, number]) => number))
   const number = found ?? last + 1
-  if (found === undefined) await store.put(file, JSON.stringify([...pending, [key, number]]))
+  if (found === undefined) await store.put(file, JSON.stringify([...pending, [key, number]]), { keep: true })
   state.sequence = Math.max(number, last)
   state.numbers = [...stored.filter(([each]) => each !== key), [key, number] as const].slice(-remembered)
   return {
     number,
     isRepeated: found !== undefined,
     async release() {
-      await store.put(file, JSON.stringify(pending))
+      await store.put(file, JSON.stringify(pending), { keep: true })
       state.sequence = before.sequence
       state.numbers = before.numbers
     },

@@ -3,9 +3,18 @@
  * a flow of Power Automate, or any other endpoint, where they are. The
  * notification holds no data: who reads it fetches the rest.
  */
-import { defineConnector, type Json, type Request, type Result, type SessionEvent, type Status } from 'sluice/connector'
+import {
+  defineConnector,
+  type Json,
+  presignedS3Url,
+  type Request,
+  type Result,
+  type S3Bucket,
+  type SessionEvent,
+  type Status,
+  s3Url,
+} from 'sluice/connector'
 import { final, refusal } from './answers.ts'
-import { addressOf, type Bucket, presigned } from './presign.ts'
 
 interface Settings {
   readonly endpoint: string
@@ -68,7 +77,7 @@ export default defineConnector<{ settings: Settings; state: { notified: Json } }
     const waiting = listed.filter(({ status }) => status === 'pending').length
     if (waiting > 0) return `${waiting} ${waiting === 1 ? 'file is' : 'files are'} still being checked.`
 
-    const at: Bucket = {
+    const at: S3Bucket = {
       endpoint: settings.endpoint,
       region: settings.region,
       bucket: settings.bucket,
@@ -78,7 +87,7 @@ export default defineConnector<{ settings: Settings; state: { notified: Json } }
     // The same keys in every attempt: what was there is replaced by the same.
     const folder = `${settings.prefix ?? ''}${event.id}/`
     const now = new Date()
-    const put = (name: string) => presigned(at, { method: 'PUT', key: folder + name, seconds: 900, now })
+    const put = (name: string) => presignedS3Url(at, { method: 'PUT', key: folder + name, seconds: 900, now })
     const stored = listed.filter(({ status }) => status === 'stored')
     for (const file of stored) {
       const { statusCode, response } = await request.put(await put(`files/${keyName(file.name)}`), file.id, {
@@ -96,13 +105,13 @@ export default defineConnector<{ settings: Settings; state: { notified: Json } }
     if (settings.notify_url) {
       const link =
         settings.link_days > 0
-          ? await presigned(at, {
+          ? await presignedS3Url(at, {
               method: 'GET',
               key: `${folder}session.json`,
               seconds: settings.link_days * 86_400,
               now,
             })
-          : addressOf(at, `${folder}session.json`)
+          : s3Url(at, `${folder}session.json`)
       const failure = await notify(request, settings, noticeOf(event, settings, link), delivery.id)
       if (failure) return failure
     }

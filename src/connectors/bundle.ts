@@ -24,9 +24,12 @@ export const maxBundleBytes = 2 * 1024 * 1024
 
 const entryFiles = ['index.ts', 'index.js']
 const sdk = path.join(import.meta.dirname, 'sdk.ts')
-/** What the SDK re-exports: pure functions over travel data, and settings. */
+/** What the SDK re-exports: pure functions over travel data, settings, and signing for S3. */
 const ofSdk = path.join(import.meta.dirname, '../travel') + path.sep
-const settingsOfSdk = path.join(import.meta.dirname, 'minimal-settings.ts')
+const filesOfSdk = new Set([
+  sdk,
+  ...['minimal-settings.ts', 's3.ts'].map((file) => path.join(import.meta.dirname, file)),
+])
 
 /**
  * Reads the manifest of a folder and bundles its code.
@@ -139,7 +142,7 @@ async function requireOwnFiles(root: string, { inputs }: Metafile): Promise<void
   for (const input of Object.keys(inputs)) {
     const file = await realpath(path.resolve(root, input)).catch(() => undefined)
     // Not a file: a module that esbuild emptied, as a package's "browser" field asks.
-    if (file === undefined || file === sdk || file === settingsOfSdk || file.startsWith(ofSdk)) continue
+    if (file === undefined || filesOfSdk.has(file) || file.startsWith(ofSdk)) continue
     if (file.startsWith(root + path.sep)) continue
     throw refused(`The code imports ${input}, which is outside of its folder. Copy what it needs into ${root}.`)
   }

@@ -150,6 +150,8 @@ export { routing, splitSegments } from '../travel/segment-splitter.ts'
 export { assignTicketFees, misplacedTicketFees } from '../travel/ticket-fees.ts'
 /** What every connector that converts is asked: how much it may take over. All off. */
 export { minimalConverterSettings } from './minimal-settings.ts'
+/** Signed addresses of objects in an S3 bucket. */
+export { presignedS3Url, type S3Access, type S3Bucket, s3Url } from './s3.ts'
 
 export interface Response<Body = unknown> {
   readonly statusCode: number
@@ -332,15 +334,19 @@ export interface SessionFiles {
 /**
  * Files of the connection's own, which stay from run to run: a table of codes, a
  * cached document. Needs `"store"` in the manifest's permissions. At most 200 files
- * of 4 MiB, 64 MiB together. They outlive sessions: keep no data of a session there.
+ * of 4 MiB, 64 MiB together. One that a run for a session has written goes when that session is purged, whichever other runs
+ * have written it too: keep a file for each session, or let a shared one hold nothing of sessions and say so with `keep`.
  */
 export interface Store {
   list(): Promise<readonly { readonly name: string; readonly size: number }[]>
   /** Undefined when there is none of this name. */
   get(name: string): Promise<Uint8Array | undefined>
   text(name: string): Promise<string | undefined>
-  /** @param name 1 to 100 letters, digits and `._-` */
-  put(name: string, content: string | Uint8Array): Promise<void>
+  /**
+   * @param name 1 to 100 letters, digits and `._-`
+   * @param options `keep`: nothing that a session says is in it (ids and times at most), so it stays when sessions are purged.
+   */
+  put(name: string, content: string | Uint8Array, options?: { readonly keep?: boolean }): Promise<void>
   remove(name: string): Promise<void>
 }
 
