@@ -92,7 +92,9 @@ export async function connectorGround({ poolSize = 10, smtpUrl, on }: GroundOpti
 
     /** Of one worker. The caller closes it. */
     lifecycle(times: Pick<LifecycleOptions, 'callMs' | 'lookMs'> = {}): Lifecycle {
-      return createLifecycle({ database, sealer, egress, mailer, log: silentLog, environment, ...times })
+      // A sandbox may take longer to start here than a worker waits for it.
+      const callMs = 30_000
+      return createLifecycle({ database, sealer, egress, mailer, log: silentLog, environment, callMs, ...times })
     },
 
     /** Writes a package of one file; its manifest has a version of its own. */
