@@ -1,6 +1,7 @@
 /** How pages read and act. */
-import { useCallback, useEffect, useMemo, useState } from 'react'
+import { createElement, type ReactNode, useCallback, useEffect, useMemo, useState } from 'react'
 import { createRequest, type TypedDocumentNode, useClient, useQuery } from 'urql'
+import { FaultText } from '../kit/fault-text.tsx'
 import { type Fault, faultOf } from './fault.ts'
 import { notify as tell } from './notify.ts'
 
@@ -91,7 +92,7 @@ export function useRead<Data, Variables extends object>(
 /** What of a form of `@mantine/form` is needed to show a refusal in it. */
 export interface FormLike {
   getValues(): object
-  setFieldError(field: string, message: string): void
+  setFieldError(field: string, message: ReactNode): void
   /** The field's element, which then takes the focus. */
   getInputNode?(field: string): HTMLElement | null
 }
@@ -147,9 +148,9 @@ export function useAction<Data, Variables extends object>(
     const found = faultOf(error ?? new Error('The gateway gave no answer.'))
     const field = form && fieldOf(found, Object.keys(form.getValues()), fields)
     if (field) {
-      form.setFieldError(field, found.message)
+      form.setFieldError(field, createElement(FaultText, { fault: found }))
       form.getInputNode?.(field)?.focus()
-    } else if (notify) void tell('failed', found.message)
+    } else if (notify) void tell('failed', createElement(FaultText, { fault: found }))
     else setFault(found)
     return null
   }

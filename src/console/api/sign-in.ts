@@ -36,6 +36,8 @@ export interface SignIn {
   changePassword(oldPassword: string, newPassword: string): Promise<void>
   /** Reads the person again, after a change of name or teams. */
   reload(): Promise<void>
+  /** Gets a token with the roles of now, and reads the person again. @throws Fault */
+  renew(): Promise<void>
   out(options?: { readonly everywhere?: boolean }): Promise<void>
 }
 
@@ -210,6 +212,10 @@ export function createSignIn({ endpoint = '/graphql', storage = localStorage }: 
     async reload() {
       const now = await token()
       if (now) await enter(now)
+    },
+    async renew() {
+      held = null
+      await token()
     },
     async out({ everywhere = false } = {}) {
       const now = await token().catch(() => null)

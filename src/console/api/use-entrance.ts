@@ -1,5 +1,6 @@
 /** A call of the sign-in, for a form: whether it runs, and where its refusal belongs. */
-import { useState } from 'react'
+import { createElement, useState } from 'react'
+import { FaultText } from '../kit/fault-text.tsx'
 import { type Fault, faultOf } from './fault.ts'
 import { type FormLike, fieldOf } from './hooks.ts'
 
@@ -23,7 +24,7 @@ export function useEntrance(form?: FormLike, fields?: Readonly<Record<string, st
     } catch (error) {
       const found = faultOf(error)
       const field = form && fieldOf(found, Object.keys(form.getValues()), fields)
-      if (form && field) form.setFieldError(field, found.message)
+      if (form && field) form.setFieldError(field, createElement(FaultText, { fault: found }))
       else setFault(found)
       return false
     } finally {

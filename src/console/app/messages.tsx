@@ -1,7 +1,7 @@
 /** What stands in a page's place when there is none to show. */
 import { Button, Center, Group, Loader, Stack, Text, Title } from '@mantine/core'
 import { useDocumentTitle } from '@mantine/hooks'
-import { lazy, type ReactNode, Suspense } from 'react'
+import { lazy, type ReactNode, Suspense, useEffect } from 'react'
 import { Link } from 'react-router'
 import { useCan, usePerson, useSignIn, useTeamChoice } from './context.tsx'
 import { useAppText } from './text.ts'
@@ -101,6 +101,14 @@ export function NoTeam() {
   const { t } = useAppText()
   const { email, isAdmin } = usePerson()
   const signIn = useSignIn()
+  useEffect(() => {
+    // Without a team nothing is live; who was invited elsewhere meanwhile comes back to this page.
+    const lookInSight = () => {
+      if (!document.hidden) signIn.renew().catch(() => {})
+    }
+    document.addEventListener('visibilitychange', lookInSight)
+    return () => document.removeEventListener('visibilitychange', lookInSight)
+  }, [signIn])
   if (isAdmin) {
     return (
       <Message
@@ -118,7 +126,7 @@ export function NoTeam() {
   return (
     <Message
       title={t('noTeam.title')}
-      actions={<Button onClick={() => void signIn.reload()}>{t('noTeam.reload')}</Button>}
+      actions={<Button onClick={() => void signIn.renew().catch(() => {})}>{t('noTeam.reload')}</Button>}
     >
       {t('noTeam.text', { email })}
     </Message>

@@ -7,6 +7,16 @@ export const makeTeam = gql<{ insert_teams_one: { id: string } | null }, { objec
   }
 `)
 
+/** Those that the token does not know of yet, too. */
+export const liveMemberships = gql<
+  { team_members: { id: string; team_id: string; role: 'admin' | 'editor' | 'viewer' }[] },
+  { person: string }
+>(`
+  subscription OwnMemberships($person: uuid!) {
+    team_members(where: { user_id: { _eq: $person } }, order_by: [{ id: asc }], limit: 1000) { id team_id role }
+  }
+`)
+
 interface Owned {
   readonly row: { readonly id: string; readonly team_id: string | null } | null
 }

@@ -10,6 +10,7 @@ import { menuOf } from './pages.ts'
 import { TeamSwitcher } from './team-switcher.tsx'
 import { useAppText } from './text.ts'
 import { ThemeMenu } from './theme-menu.tsx'
+import { useNewRoles } from './use-new-roles.ts'
 
 const groups = ['watch', 'connect', 'team'] as const
 
@@ -20,6 +21,7 @@ export function Shell() {
   const narrow = useMediaQuery('(max-width: 47.99em)', undefined, { getInitialValueInEffect: false })
   const { team, isPlatform } = useTeamChoice()
   const loading = useNavigation().state === 'loading'
+  useNewRoles()
   return (
     <AppShell
       header={{ height: 56 }}

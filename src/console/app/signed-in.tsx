@@ -14,7 +14,14 @@ export function SignedIn() {
   if (state.status === 'starting') return <Loading />
   if (state.status === 'out') {
     return (
-      <Navigate to="/sign-in" replace state={{ from: `${pathname}${search}${hash}`, reason: state.fault?.message }} />
+      <Navigate
+        to="/sign-in"
+        replace
+        state={{
+          from: `${pathname}${search}${hash}`,
+          reason: state.fault && { code: state.fault.code, message: state.fault.message },
+        }}
+      />
     )
   }
   if (state.status === 'unreachable') {

@@ -1,6 +1,7 @@
 import { Alert, Button, Group, Text } from '@mantine/core'
 import { IconAlertTriangle } from '@tabler/icons-react'
 import type { Fault } from '../api/fault.ts'
+import { Said, useFaultTitle } from './fault-text.tsx'
 import { useKitText } from './text.ts'
 
 export interface ErrorAlertProps {
@@ -10,14 +11,15 @@ export interface ErrorAlertProps {
   readonly onRetry?: () => void
 }
 
-/** What went wrong, in the API's words, with its code for whoever asks the operator. */
+/** What kind of thing went wrong, then in the API's words, with its code for whoever asks the operator. */
 export function ErrorAlert({ fault, onRetry }: ErrorAlertProps) {
   const { t } = useKitText()
+  const title = useFaultTitle()
   if (!fault) return null
   return (
-    <Alert color="red" icon={<IconAlertTriangle aria-hidden />} title={t('fault.title')} role="alert">
+    <Alert color="red" icon={<IconAlertTriangle aria-hidden />} title={title(fault.code)} role="alert">
       <Text size="sm" style={{ overflowWrap: 'anywhere' }}>
-        {fault.code === 'NETWORK' ? t('fault.network') : fault.message}
+        {fault.code === 'NETWORK' ? t('fault.network') : <Said>{fault.message}</Said>}
       </Text>
       <Group mt={6} gap="md">
         {onRetry && (

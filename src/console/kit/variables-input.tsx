@@ -1,5 +1,6 @@
 import { ActionIcon, Button, Group, Input, Stack, TextInput } from '@mantine/core'
 import { IconPlus, IconX } from '@tabler/icons-react'
+import type { ReactNode } from 'react'
 import { useKitText } from './text.ts'
 import type { VariableRow } from './variables.ts'
 
@@ -8,7 +9,7 @@ export interface VariablesInputProps {
   readonly description?: string
   readonly value?: readonly VariableRow[]
   readonly onChange?: (rows: VariableRow[]) => void
-  readonly error?: string | undefined
+  readonly error?: ReactNode
 }
 
 /** Names and values of a `config`; `configOf` makes it of the rows. */

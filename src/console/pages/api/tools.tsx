@@ -5,6 +5,7 @@ import { Link } from 'react-router'
 import { faultOf } from '../../api/fault.ts'
 import { notify } from '../../api/notify.ts'
 import { useCan, useSignIn } from '../../app/context.tsx'
+import { FaultText } from '../../kit/fault-text.tsx'
 import { Section } from '../../kit/section.tsx'
 import { useText } from './text.ts'
 
@@ -21,7 +22,7 @@ export function Tools() {
       await saveSchema(signIn, role)
       void notify('done', t('schema.done'))
     } catch (error) {
-      void notify('failed', faultOf(error as Error).message)
+      void notify('failed', <FaultText fault={faultOf(error)} />)
     }
     setRunning(false)
   }

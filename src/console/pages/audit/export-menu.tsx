@@ -4,6 +4,7 @@ import { useState } from 'react'
 import { faultOf } from '../../api/fault.ts'
 import { notify } from '../../api/notify.ts'
 import { useCan, useSignIn } from '../../app/context.tsx'
+import { FaultText } from '../../kit/fault-text.tsx'
 import { exportLog, type Format } from './export-log.ts'
 import { type Filter, fromOf } from './filter.ts'
 import { useText } from './text.ts'
@@ -20,7 +21,7 @@ export function ExportMenu({ filter }: { readonly filter: Filter }) {
       await exportLog({ signIn, role, format, from: fromOf(filter, Date.now()) })
       void notify('done', t('export.done'))
     } catch (error) {
-      void notify('failed', faultOf(error as Error).message)
+      void notify('failed', <FaultText fault={faultOf(error)} />)
     }
     setRunning(false)
   }

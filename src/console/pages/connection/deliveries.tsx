@@ -66,7 +66,7 @@ export function Deliveries({ connection }: { readonly connection: ConnectionDeta
         id: 'error',
         header: t('message'),
         cell: ({ last_error, status }) => (
-          <Text size="sm" component="span" lineClamp={2} maw={420}>
+          <Text size="sm" component="span" lang="en" lineClamp={2} maw={420}>
             {status === 'succeeded' ? '–' : (last_error ?? '–')}
           </Text>
         ),

@@ -59,7 +59,7 @@ export function ConnectionTable({ rows, onMore }: ConnectionTableProps) {
           <Stack gap={2} align="flex-start">
             <ConnectionState enabled={row.enabled} health={row.health} />
             {row.state_reason && (
-              <Text size="xs" c="dimmed" component="span" maw={320} lineClamp={2} title={row.state_reason}>
+              <Text size="xs" c="dimmed" component="span" maw={320} lineClamp={2} lang="en" title={row.state_reason}>
                 {row.state_reason}
               </Text>
             )}

@@ -185,7 +185,7 @@ function Advanced({ form }: { readonly form: ConnectionForm }) {
               description={t('config.hint')}
               value={form.values.config}
               onChange={(rows) => form.setFieldValue('config', rows)}
-              error={typeof form.errors.config === 'string' ? form.errors.config : undefined}
+              error={form.errors.config}
             />
           </Stack>
         </Accordion.Panel>

@@ -16,6 +16,7 @@ import { type UseFormReturnType, useForm } from '@mantine/form'
 import { IconShieldLock } from '@tabler/icons-react'
 import { useEffect, useMemo, useState } from 'react'
 import type { Fault } from '../../api/fault.ts'
+import { FaultText } from '../../kit/fault-text.tsx'
 import { groupsOf, type SettingItem } from './manifest.ts'
 import {
   byKey,
@@ -72,7 +73,7 @@ export function useSettingsForm(
     const fields = fault?.details?.fields as Readonly<Record<string, string>> | undefined
     for (const [key, message] of Object.entries(fields ?? {})) {
       const index = items.findIndex((item) => item.key === key)
-      if (index >= 0) form.setFieldError(fieldName(index), message)
+      if (index >= 0) form.setFieldError(fieldName(index), <FaultText fault={{ code: fault?.code ?? '', message }} />)
     }
   }, [fault])
   const values = form.values

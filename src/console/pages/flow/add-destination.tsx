@@ -4,6 +4,7 @@ import { useState } from 'react'
 import { Link } from 'react-router'
 import { useAction, useRead } from '../../api/hooks.ts'
 import { useTeam } from '../../app/context.tsx'
+import { Said } from '../../kit/fault-text.tsx'
 import { FormModal } from '../../kit/form-modal.tsx'
 import { Loaded } from '../../kit/loaded.tsx'
 import { NameAndSlug } from '../../kit/name-and-slug.tsx'
@@ -146,8 +147,10 @@ function Choices({ integrations, ...input }: ChoicesProps) {
                       {one.description}
                     </Text>
                   )}
-                  {one.reason && (
-                    <Text size="sm">{t(one.available ? 'add.partly' : 'add.not', { reason: one.reason })}</Text>
+                  {one.misfits.length > 0 && (
+                    <Text size="sm" component="div">
+                      {t(one.available ? 'add.partly' : 'add.not')} <Misfits of={one} />
+                    </Text>
                   )}
                 </Stack>
               </Group>
@@ -171,25 +174,50 @@ function Connectors({ connectors }: { readonly connectors: readonly Available[] 
         {t('connectors.text')}
       </Text>
       <Stack gap={6} component="ul" p={0} m={0} style={{ listStyle: 'none' }}>
-        {connectors.map(({ id, name, available, reason }) => (
-          <li key={id}>
-            {available ? (
-              <Anchor component={Link} to={`/connections/new?connector=${id}`} size="sm">
-                {t('connectors.connect', { name })}
-              </Anchor>
-            ) : (
-              <Text size="sm" component="span">
-                {name}
-              </Text>
-            )}
-            {reason && (
-              <Text size="xs" c="dimmed">
-                {reason}
-              </Text>
-            )}
-          </li>
-        ))}
+        {connectors.map((one) => {
+          const { id, name, available, misfits } = one
+          return (
+            <li key={id}>
+              {available ? (
+                <Anchor component={Link} to={`/connections/new?connector=${id}`} size="sm">
+                  {t('connectors.connect', { name })}
+                </Anchor>
+              ) : (
+                <Text size="sm" component="span">
+                  {name}
+                </Text>
+              )}
+              {misfits.length > 0 && (
+                <Text size="xs" c="dimmed">
+                  <Misfits of={one} />
+                </Text>
+              )}
+            </li>
+          )
+        })}
       </Stack>
     </Stack>
   )
+}
+
+const misfits = ['integration_disabled', 'kind_not_taken', 'schema_not_taken'] as const
+const mostSchemas = 3
+
+/** Why it does not fit, in words of the person's language; what has none yet in the API's. */
+function Misfits({ of: { misfits: found, reason } }: { readonly of: Available }) {
+  const { t, language } = useText()
+  const listOf = (names: readonly string[]) => new Intl.ListFormat(language, { type: 'disjunction' }).format(names)
+  const kindOf = (kind: string) => (kind === 'application' || kind === 'booking' ? t(`kind.${kind}`) : kind)
+  const told = found.map(({ code, connector, takes, has }) => {
+    const known = misfits.find((one) => one === code)
+    if (!known) return null
+    const isKind = known === 'kind_not_taken'
+    const shown = isKind
+      ? takes.map(kindOf)
+      : [...takes.slice(0, mostSchemas), ...(takes.length > mostSchemas ? ['…'] : [])]
+    const values = { takes: listOf(shown), has: listOf(isKind ? has.map(kindOf) : has), connector: connector ?? '' }
+    const why = t(known === 'schema_not_taken' && has.length === 0 ? 'misfit.no_schema' : `misfit.${known}`, values)
+    return connector === null ? why : `${t('misfit.connector', { connector })} ${why}`
+  })
+  return told.includes(null) ? <Said>{reason ?? ''}</Said> : told.join(' ')
 }

@@ -62,6 +62,13 @@ export const liveDestinations = gql<{ destinations: DestinationRow[] }, { flow: 
   }
 `)
 
+export interface Misfit {
+  readonly code: string
+  readonly connector: string | null
+  readonly takes: readonly string[]
+  readonly has: readonly string[]
+}
+
 export interface Available {
   readonly id: string
   readonly slug: string
@@ -71,12 +78,16 @@ export interface Available {
   readonly is_platform: boolean
   readonly available: boolean
   readonly reason: string | null
+  readonly misfits: readonly Misfit[]
   readonly is_destination: boolean
 }
 
 export const availableFor = gql<{ available_integrations: Available[] }, { flow: string }>(`
   query AvailableIntegrationsForEditors($flow: uuid!) {
-    available_integrations(flow_id: $flow) { id slug name description kind is_platform available reason is_destination }
+    available_integrations(flow_id: $flow) {
+      id slug name description kind is_platform available reason is_destination
+      misfits { code connector takes has }
+    }
   }
 `)
 

@@ -1,4 +1,4 @@
-import { Alert, Button, Code, Group, Select, SimpleGrid, Stack, Table, Text } from '@mantine/core'
+import { Alert, Button, Code, Group, Select, SimpleGrid, Stack, Table, Text, Title } from '@mantine/core'
 import { IconEye, IconEyeOff } from '@tabler/icons-react'
 import { useState } from 'react'
 import { ErrorAlert } from '../../kit/error-alert.tsx'
@@ -13,6 +13,8 @@ interface Shown {
   readonly revision: number
   readonly config: unknown
   readonly data: unknown
+  /** What connectors keep with the newest revision; earlier ones have none. */
+  readonly connector_data?: Readonly<Record<string, unknown>> | null
 }
 
 /** What the session says: only when somebody asks, and then it stands in the audit log. */
@@ -104,6 +106,15 @@ export function DataPanel({ session }: { readonly session: SessionFacts }) {
           ) : (
             <JsonTree value={shown.data} label={t('data.label')} />
           ))}
+        {shown && !other && Object.keys(shown.connector_data ?? {}).length > 0 && (
+          <Stack gap={4}>
+            <Title order={3}>{t('extension')}</Title>
+            <Text size="sm" c="dimmed">
+              {t('extension.text')}
+            </Text>
+            <JsonTree value={shown.connector_data} label={t('extension.label')} />
+          </Stack>
+        )}
       </Stack>
     </Section>
   )

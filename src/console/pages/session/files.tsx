@@ -3,6 +3,7 @@ import { IconDownload } from '@tabler/icons-react'
 import { useAction } from '../../api/hooks.ts'
 import { notify } from '../../api/notify.ts'
 import { useCan } from '../../app/context.tsx'
+import { Said } from '../../kit/fault-text.tsx'
 import { Section } from '../../kit/section.tsx'
 import { StatusBadge, type Tone } from '../../kit/status-badge.tsx'
 import { follow, useSize } from './download.ts'
@@ -43,7 +44,7 @@ function FileLine({ file: { id, name, type, size, status, reason } }: { readonly
     if (!done) return
     const { url, reason } = done.create_file_link
     if (url) follow(url, name)
-    else void notify('failed', reason ?? t('files.noLink'))
+    else void notify('failed', reason ? <Said>{reason}</Said> : t('files.noLink'))
   }
   return (
     <Group component="li" justify="space-between" wrap="nowrap" gap="xs" align="flex-start">

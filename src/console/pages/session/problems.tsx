@@ -1,6 +1,7 @@
 import { Alert, Code, Group, List, Text } from '@mantine/core'
 import { IconAlertTriangle } from '@tabler/icons-react'
 import { useCan } from '../../app/context.tsx'
+import { Said } from '../../kit/fault-text.tsx'
 import { RevalidateButton } from '../sessions/session-state.tsx'
 import type { Problem } from './queries.ts'
 import { useText } from './text.ts'
@@ -22,7 +23,7 @@ export function Problems({ id, problems }: ProblemsProps) {
         <List size="sm" mt="xs" spacing={4} aria-label={t('invalid.problems')}>
           {problems.map(({ path, message }, index) => (
             <List.Item key={index} style={{ overflowWrap: 'anywhere' }}>
-              <Code>{path || '/'}</Code> {message}
+              <Code>{path || '/'}</Code> <Said>{message}</Said>
             </List.Item>
           ))}
         </List>

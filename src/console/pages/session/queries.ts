@@ -50,15 +50,16 @@ export interface SessionFacts {
   readonly submitted_at: string
   readonly expires_at: string
   readonly purged_at: string | null
-  readonly flow: Named | null
+  readonly flow: (Named & { readonly slug: string }) | null
+  readonly config: unknown
   readonly grants: readonly GrantRow[]
   readonly files: readonly FileRow[]
   readonly trip: TripRow | null
 }
 
 const facts = `
-  id kind status payment_id schema_url revision submitted_at expires_at purged_at
-  flow { id name }
+  id kind status payment_id schema_url revision submitted_at expires_at purged_at config
+  flow { id name slug }
   grants(order_by: [{ created_at: asc }, { id: asc }], limit: 50) {
     id integration_id created_at expires_at first_retrieved_at revoked_at purged_at integration { id name }
   }
@@ -272,11 +273,13 @@ export const sessionData = gql<
       readonly revision: number
       readonly config: unknown
       readonly data: unknown
+      /** Of connectors, by implementation. */
+      readonly connector_data: Readonly<Record<string, unknown>> | null
     } | null
   },
   { id: string }
 >(`
-  query DataOfSessionForEditors($id: uuid!) { sessions_by_pk(id: $id) { id revision config data } }
+  query DataOfSessionForEditors($id: uuid!) { sessions_by_pk(id: $id) { id revision config data connector_data } }
 `)
 
 export const revisionData = gql<
@@ -342,6 +345,24 @@ export const sourceContent = gql<
   { id: string }
 >(`
   mutation SourceContentOfSession($id: uuid!) { raw_source_content(id: $id) { id content mime } }
+`)
+
+export interface Heard {
+  /** Of a connection. */
+  readonly target: string | null
+  readonly name: string | null
+  readonly integration: string
+  readonly modifies: boolean
+}
+
+/** Who sees such a session before it is announced. Without `id`: the same connection is told of otherwise elsewhere. */
+export const modifiersOf = gql<
+  { explain_event: Heard[] },
+  { team: string; flow: string; kind: string; config: unknown }
+>(`
+  query ModifiersOfSessionForEditors($team: String!, $flow: String!, $kind: String!, $config: jsonb) {
+    explain_event(team: $team, flow: $flow, kind: $kind, config: $config) { target: id name integration modifies }
+  }
 `)
 
 /** Asks a modifier about the session once more. */

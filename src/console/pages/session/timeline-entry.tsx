@@ -20,6 +20,7 @@ import { StatusBadge, type Tone } from '../../kit/status-badge.tsx'
 import { Time } from '../../kit/time.tsx'
 import { Actor } from './actor.tsx'
 import { DeliveryDetail } from './delivery-detail.tsx'
+import { Modifiers } from './modifiers.tsx'
 import type { Named, SessionFacts } from './queries.ts'
 import { RunDetail } from './run-detail.tsx'
 import { useText } from './text.ts'
@@ -164,8 +165,13 @@ function Body({ entry, session }: TimelineEntryProps): ReactNode {
     case 'revised':
       return entry.author && <By author={entry.author} />
     case 'settling':
+      return (
+        <Note>
+          {t('entry.settlingText')} <Modifiers session={session} />
+        </Note>
+      )
     case 'expires':
-      return <Note>{t(`entry.${entry.type}Text`)}</Note>
+      return <Note>{t('entry.expiresText')}</Note>
     case 'source':
       return (
         entry.source.connection && <Note>{t('entry.sourceText', { name: entry.source.connection.name ?? '' })}</Note>

@@ -20,6 +20,7 @@ const session = (changes: Partial<SessionFacts> = {}): SessionFacts => ({
   status: 'submitted',
   payment_id: null,
   schema_url: null,
+  config: {},
   revision: 1,
   submitted_at: at(0),
   expires_at: at(59),

@@ -1,11 +1,13 @@
 import { Alert, Anchor, Button, PasswordInput, Stack, TextInput } from '@mantine/core'
 import { type FormEvent, useState } from 'react'
 import { Link, Navigate, useLocation } from 'react-router'
+import type { Fault } from '../../api/fault.ts'
 import { useEntrance } from '../../api/use-entrance.ts'
 import { useSignIn, useSignInState } from '../../app/context.tsx'
 import { EntranceTitle } from '../../app/entrance.tsx'
 import { Loading } from '../../app/messages.tsx'
 import { ErrorAlert } from '../../kit/error-alert.tsx'
+import { FaultText } from '../../kit/fault-text.tsx'
 import { useText } from './text.ts'
 
 /**
@@ -17,7 +19,10 @@ export function Component() {
   const signIn = useSignIn()
   const state = useSignInState()
   const location = useLocation()
-  const { from = '/', reason } = (location.state ?? {}) as { from?: string; reason?: string }
+  const { from = '/', reason } = (location.state ?? {}) as {
+    from?: string
+    reason?: Pick<Fault, 'code' | 'message'>
+  }
   const [missing, setMissing] = useState<{ readonly email?: boolean; readonly password?: boolean }>({})
   const { run, running, fault } = useEntrance()
   const submit = (event: FormEvent<HTMLFormElement>) => {
@@ -38,7 +43,11 @@ export function Component() {
     <form noValidate onSubmit={submit}>
       <EntranceTitle>{t('title')}</EntranceTitle>
       <Stack>
-        {reason && !fault && <Alert color="yellow">{reason}</Alert>}
+        {reason && !fault && (
+          <Alert color="yellow">
+            <FaultText fault={reason} />
+          </Alert>
+        )}
         <ErrorAlert fault={fault} />
         <TextInput
           label={t('email')}

@@ -1,6 +1,7 @@
 import { Box, Button, Code, Group, Paper, Stack, Text } from '@mantine/core'
 import { useAction } from '../../api/hooks.ts'
 import { ErrorAlert } from '../../kit/error-alert.tsx'
+import { Said } from '../../kit/fault-text.tsx'
 import { StatusBadge } from '../../kit/status-badge.tsx'
 import { textOperators, words } from './pattern/pattern.ts'
 import { addDestination, type Explained, type FlowChoice } from './queries.ts'
@@ -21,6 +22,7 @@ const reasons = [
   'disabled',
   'event_not_subscribed',
   'pattern_does_not_match',
+  'no_deliveries',
 ] as const
 type Reason = (typeof reasons)[number]
 
@@ -50,7 +52,7 @@ export function ExplainedTarget({ target, flow, isSmall = false, onChanged }: Ex
         {target.reasons.map(({ code, message }) => (
           <Box key={code}>
             <Text size={isSmall ? 'xs' : 'sm'} c={isSmall ? 'dimmed' : undefined}>
-              {isKnown(code) ? t(`reason.${code}`, values) : message}
+              {isKnown(code) ? t(`reason.${code}`, values) : <Said>{message}</Said>}
             </Text>
             {code === 'no_destination' && !isSmall && (
               <MakeDestination target={target} flow={flow} onChanged={onChanged} />

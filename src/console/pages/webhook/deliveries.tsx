@@ -205,7 +205,7 @@ function DeliveryTable({ rows, onOpen, empty, onMore }: DeliveryTableProps) {
         header: t('error'),
         cell: ({ last_error, status }) =>
           last_error && (
-            <Text size="sm" component="span" lineClamp={2} c={status === 'succeeded' ? 'dimmed' : undefined}>
+            <Text size="sm" component="span" lang="en" lineClamp={2} c={status === 'succeeded' ? 'dimmed' : undefined}>
               {last_error}
             </Text>
           ),

@@ -44,7 +44,7 @@ function Health({ webhook }: { readonly webhook: Webhook }) {
       <Stack gap={4}>
         <Text size="sm">{t(`health.${state}Text`)}</Text>
         {!isOff && state_reason && (
-          <Text size="sm" style={{ overflowWrap: 'anywhere' }}>
+          <Text size="sm" lang="en" style={{ overflowWrap: 'anywhere' }}>
             {state_reason}
           </Text>
         )}

@@ -4,6 +4,7 @@ import { useClient } from 'urql'
 import { faultOf } from '../../api/fault.ts'
 import { notify } from '../../api/notify.ts'
 import { useTeam } from '../../app/context.tsx'
+import { FaultText } from '../../kit/fault-text.tsx'
 import { exportWebhooks } from './queries.ts'
 import { useText } from './text.ts'
 
@@ -16,7 +17,7 @@ export function TransferMenu({ onImport }: { readonly onImport: () => void }) {
     const { data, error } = await client
       .query(exportWebhooks, { team: team.id, format }, { requestPolicy: 'network-only' })
       .toPromise()
-    if (!data) return notify('failed', faultOf(error).message)
+    if (!data) return notify('failed', <FaultText fault={faultOf(error)} />)
     download(
       data.export_webhooks,
       `webhooks-${team.slug}.${format}`,
