@@ -6,6 +6,7 @@ import { gzipSync } from 'node:zlib'
 import { Webhook } from 'standardwebhooks'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { installConnector, reviewConnector } from '../src/connectors/registry.ts'
+import { missPayloads } from '../src/connectors/two-phase-jobs.ts'
 import { createFileStore } from '../src/files/store.ts'
 import { silentLog } from '../src/log.ts'
 import { startWorkerParts, type Worker } from '../src/worker/worker.ts'
@@ -189,6 +190,89 @@ test('a signed payload is stored, answered and converted; a replay of it is reco
       outcome: 'granted',
     })),
   )
+})
+
+describe('a connection of the platform', () => {
+  /** Two-phase, made by an administrator as one would. */
+  async function ofThePlatform(implementation: string, flow_id: string | null): Promise<string> {
+    const connector = await installed({
+      implementation,
+      kinds: ['two-phase-producer'],
+      inbound: { authentication: 'secret', reply: 'result' },
+      code: `
+const read = (source) => JSON.parse(new TextDecoder().decode(source))
+export default {
+  getRawSources: () => ['P-1', 'P-2'],
+  getExternalId: (source) => read(source).id,
+  convertRawSource: (source) => ({ session: { data: read(source) }, message: 'converted' }),
+}`,
+    })
+    const slug = implementation.replace(/\W+/g, '-')
+    const { id } = await world.database.prisma.integration.create({ data: { slug, name: 'Export of all' } })
+    const { data, errors } = await world.graphql<{ connect: { id: string } }>(
+      'mutation ($object: connect_input!) { connect(object: $object) { id } }',
+      {
+        variables: { object: { integration_id: id, connector_id: connector, name: 'Export', flow_id } },
+        authorization: as(world.admin),
+      },
+    )
+    if (errors) throw new Error(errors[0]?.message)
+    return data.connect.id
+  }
+
+  test('is two-phase for the team of its flow: waited for, taken, converted, seen there and missed by administrators', async () => {
+    const connection = await ofThePlatform('org.example.exports', world.lambeth.flow.id)
+    const run = await world.graphql('mutation ($id: uuid!) { run_connection(id: $id) { id } }', {
+      variables: { id: connection },
+      authorization: as(world.admin),
+    })
+    expect(run.errors).toBeUndefined()
+    await until(connection, (sources) => sources.length === 2)
+    const secret = await rotated(connection, null, world.admin)
+    const answer = await send(
+      addressOf(connection, 'org.example.exports'),
+      '{"id": "P-1", "name": "Ada"}',
+      bearer(secret),
+    )
+    expect([answer.status, await answer.text()]).toEqual([200, 'converted'])
+    const [taken] = (await sourcesOf(connection)).filter(({ status }) => status === 'converted')
+    const seen = async (who: { readonly email: string }) => {
+      const { data } = await world.graphql(
+        'query ($id: uuid!) { raw_sources(where: { connection_id: { _eq: $id } }, order_by: { status: asc }) { status session { data } } }',
+        { variables: { id: connection }, authorization: as(who) },
+      )
+      return data.raw_sources
+    }
+    expect(await seen(world.camden.editor)).toEqual([])
+    expect(await seen(world.lambeth.editor)).toEqual([
+      { status: 'pending', session: null },
+      { status: 'converted', session: { data: { id: 'P-1', name: 'Ada' } } },
+    ])
+    const { rows } = await pool().query(
+      `select team_id from audit_entries where operation = 'receive_payload' and detail -> 'ids' ->> 'raw_source_id' = $1`,
+      [taken?.id],
+    )
+    expect(rows).toEqual([{ team_id: world.lambeth.id }])
+
+    await pool().query(`update raw_sources set due_at = now() where connection_id = $1 and status = 'pending'`, [
+      connection,
+    ])
+    await missPayloads(pool())
+    const { rows: told } = await pool().query(
+      `select type, team_id, detail ->> 'missing' as missing from operational_events where connection_id = $1`,
+      [connection],
+    )
+    expect(told).toEqual([{ type: 'connection.payload_missing', team_id: null, missing: '1' }])
+  })
+
+  test('that has no flow takes no payload, and says who is to mend that', async () => {
+    const connection = await ofThePlatform('org.example.nowhere', null)
+    const secret = await rotated(connection, null, world.admin)
+    const answer = await send(addressOf(connection, 'org.example.nowhere'), '{"id": "P-1"}', bearer(secret))
+    expect(answer.status).toBe(409)
+    expect(await answer.text()).toMatch(/An administrator is to set its flow_id/)
+    expect(await sourcesOf(connection)).toEqual([])
+  })
 })
 
 test('two secrets are taken while one takes over from the other, and none after its end', async () => {

@@ -12,7 +12,7 @@ import { headersPurpose } from './two-phase.ts'
 /** A connection that a request is meant for. */
 export interface InboundTarget {
   readonly id: string
-  /** Null for one of the platform, which can make no sessions. */
+  /** Whose payloads these are: of one of the platform, the team of its flow; null while it has none. */
   readonly team_id: string | null
   readonly integration_id: string
   readonly connector_id: string
@@ -22,7 +22,7 @@ export interface InboundTarget {
   /** Its connector finds the account of a payload that came by the global path. */
   readonly findsAccount: boolean
   /** Why it takes nothing at present, if so. */
-  readonly closed: 'disabled' | 'withdrawn' | 'platform' | null
+  readonly closed: 'disabled' | 'withdrawn' | 'flowless' | null
   /** The secrets that are taken now. */
   readonly secrets: readonly string[]
 }
@@ -38,7 +38,7 @@ interface TargetRow extends Omit<InboundTarget, 'closed' | 'secrets' | 'inbound'
 const mostShared = 1000
 
 const targetSql = (where: string) => `
-select c.id, c.team_id, c.integration_id, c.connector_id, k.implementation, c.settings,
+select c.id, coalesce(c.team_id, f.team_id) as team_id, c.integration_id, c.connector_id, k.implementation, c.settings,
        k.manifest -> 'inbound' as inbound, 'getAccountMetadata' = any(k.functions) as "findsAccount",
        c.enabled and i.status = 'active' as is_enabled, k.status as connector_status,
        array(select encode(s.sealed, 'base64') from inbound_secrets s
@@ -46,6 +46,7 @@ select c.id, c.team_id, c.integration_id, c.connector_id, k.implementation, c.se
   from connections c
   join connectors k on k.id = c.connector_id
   join integrations i on i.id = c.integration_id
+  left join flows f on f.id = c.flow_id
  where ${where} and k.kinds && $2::text[]`
 
 /** Undefined also when it is of another connector than the path says, or takes no payloads. */
@@ -80,7 +81,7 @@ function targetOf({ sealed, inbound, is_enabled, connector_status, ...row }: Tar
     connector_status === 'withdrawn'
       ? 'withdrawn'
       : row.team_id === null
-        ? 'platform'
+        ? 'flowless'
         : is_enabled && connector_status === 'approved'
           ? null
           : 'disabled'

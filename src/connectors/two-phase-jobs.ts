@@ -20,8 +20,8 @@ export function twoPhaseSchedules({ pool, log }: { readonly pool: pg.Pool; reado
 }
 
 /**
- * Gives up pending entries whose time is over, and tells each connection's team, in one operational event for all that
- * one statement gave up. A payload that comes later is taken all the same.
+ * Gives up pending entries whose time is over, and tells each connection's team, of the platform's the administrators, in
+ * one operational event for all that one statement gave up. A payload that comes later is taken all the same.
  *
  * @returns how many.
  */
@@ -44,13 +44,13 @@ with late as (
   update raw_sources r
      set status = 'missing', due_at = null, message = 'No payload with this id came in time.'
     from late where r.id = late.id
-  returning r.id, r.connection_id, r.team_id, r.created_at
+  returning r.id, r.connection_id, r.created_at
 ), told as (
   insert into operational_events (type, team_id, connection_id, detail)
-  select 'connection.payload_missing', m.team_id, m.connection_id,
+  select 'connection.payload_missing', c.team_id, c.id,
          jsonb_build_object('name', max(c.name), 'missing', count(*), 'waited_since', min(m.created_at),
                             'raw_source_ids', to_jsonb((array_agg(m.id order by m.created_at))[1:20]))
     from missed m join connections c on c.id = m.connection_id
-   group by m.team_id, m.connection_id
+   group by c.id
 )
 select count(*)::int as missed from missed`

@@ -491,8 +491,8 @@ with given as (
   returning r.unique_id
 ), waiting as (
   insert into raw_sources (connection_id, team_id, unique_id, external_id, status, due_at)
-  select c.id, c.team_id, given.id, given.id, 'pending', now() + c.pending_hours * interval '1 hour'
-    from given join connections c on c.id = $1
+  select c.id, coalesce(c.team_id, f.team_id), given.id, given.id, 'pending', now() + c.pending_hours * interval '1 hour'
+    from given join connections c on c.id = $1 left join flows f on f.id = c.flow_id
    where not exists (select from here where here.external_id = given.id)
   on conflict do nothing
   returning 1

@@ -322,8 +322,11 @@ function opened(target: InboundTarget): InboundTarget {
       return target
     case 'withdrawn':
       throw new SluiceError('GONE', 'The connector of this connection was withdrawn. Stop sending.')
-    case 'platform':
-      throw new SluiceError('CONFLICT', 'This connection belongs to no team, so no session can be made of a payload.')
+    case 'flowless':
+      throw new SluiceError(
+        'CONFLICT',
+        'This connection is of the platform and has no flow, so nobody knows whose sessions it makes. An administrator is to set its flow_id; then send the payload again.',
+      )
     case 'disabled':
       throw new SluiceError('CONFLICT', 'This connection is disabled. Send the payload again when it is enabled.')
   }
