@@ -31,7 +31,7 @@ export async function openLedger(key: string, state: { sent?: Json }, store: Sto
   // What a run before this one noted and then stored as sent.
   const open = Object.entries(notes).filter(([each]) => !sent.some(([known]) => known === each))
   const write = (entries: readonly (readonly [string, string])[]) =>
-    store.put(file, JSON.stringify(Object.fromEntries(entries)))
+    store.put(file, JSON.stringify(Object.fromEntries(entries)), { keep: true })
   return {
     sent: sent.find(([known]) => known === key)?.[1],
     unsure: open.find(([known]) => known === key)?.[1],

@@ -31,7 +31,7 @@ export async function openLedger(key: string, store: Store): Promise<Ledger> {
     progress,
     note(next) {
       const all = [...others, ...(next ? [[key, next] as const] : [])].slice(-remembered)
-      return store.put(file, JSON.stringify(Object.fromEntries(all)))
+      return store.put(file, JSON.stringify(Object.fromEntries(all)), { keep: true })
     },
   }
 }

@@ -65,6 +65,8 @@ export interface ConnectorCall {
   readonly team_id: string | null
   /** The session whose files it may open; without it there are none. */
   readonly session_id?: string
+  /** The raw source that it is made for, where there is no session yet. */
+  readonly source_id?: string
   /** Stays the same when the call is repeated: mails carry it. */
   readonly call_id: string
   readonly signal: AbortSignal
@@ -102,6 +104,7 @@ export async function callConnector(
     input,
     team_id,
     session_id,
+    source_id,
     call_id,
     signal,
     deadline,
@@ -137,7 +140,14 @@ export async function callConnector(
               delivery_id: call_id,
             })
           : undefined,
-      store: parts.objects && connectionStore(parts.objects, connection.id),
+      store:
+        parts.objects &&
+        connectionStore({
+          pool,
+          objects: parts.objects,
+          connection_id: connection.id,
+          origin_id: session_id ?? source_id,
+        }),
       egress: parts.egress,
       ...(parts.doors ? { doors: parts.doors } : {}),
       mailer: parts.mailer,

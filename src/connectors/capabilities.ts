@@ -295,6 +295,7 @@ async function* inChunks(stream: Readable): AsyncGenerator<Buffer, undefined> {
 const kept = z.strictObject({
   name: z.string(),
   base64: z.base64().max(Math.ceil((storeLimits.itemBytes * 4) / 3) + 1024),
+  keep: z.boolean().default(false),
 })
 
 function storeCalls({ manifest, store, note }: CapabilityOptions): Readonly<Record<string, Capability>> {
@@ -321,9 +322,9 @@ function storeCalls({ manifest, store, note }: CapabilityOptions): Readonly<Reco
       return { answer: { base64: found?.toString('base64') ?? null }, bytes: found?.length }
     }),
     'store.put': noted('put', async (own, argument) => {
-      const { name, base64 } = checked(kept, argument, 'store.put')
+      const { name, base64, keep } = checked(kept, argument, 'store.put')
       const content = Buffer.from(base64, 'base64')
-      await own.put(name, content)
+      await own.put(name, content, keep)
       return { answer: null, bytes: content.length }
     }),
     'store.remove': noted('remove', async (own, argument) => {

@@ -165,6 +165,7 @@ class Talk {
         input: this.input(claimed),
         team_id: claimed.source.team_id,
         call_id: claimed.source.id,
+        source_id: claimed.source.id,
         signal,
         deadline,
         log: this.log,

@@ -7,6 +7,7 @@ import type { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import type pg from 'pg'
 import { SluiceError } from '../errors.ts'
+import { storeKey, storePrefix } from '../files/store-items.ts'
 import { CallRefused } from './sandbox/process.ts'
 
 export interface FileInfo {
@@ -48,7 +49,8 @@ export interface RunStore {
   list(): Promise<readonly StoredItem[]>
   /** Undefined when there is none. */
   get(name: string): Promise<Buffer | undefined>
-  put(name: string, content: Buffer): Promise<void>
+  /** @param keep nothing of a session is in it, so it stays when sessions are purged. */
+  put(name: string, content: Buffer, keep: boolean): Promise<void>
   remove(name: string): Promise<void>
 }
 
@@ -135,11 +137,22 @@ select * from found`
 /** Largest single file of a connection's own, all of them together, and how many. */
 export const storeLimits = { itemBytes: 4 * 1024 * 1024, totalBytes: 64 * 1024 * 1024, items: 200 } as const
 
-/** Files under a prefix of the connection's own. They outlive runs and sessions, so no data of sessions belongs there. */
-export function connectionStore(objects: ObjectStore, connection_id: string): RunStore {
-  const prefix = `connections/${connection_id}/`
+export interface ConnectionStoreOptions {
+  readonly pool: pg.Pool
+  readonly objects: ObjectStore
+  readonly connection_id: string
+  /** The session, or the raw source, that the run is for; undefined for runs that have none. */
+  readonly origin_id: string | undefined
+}
+
+/**
+ * Files under a prefix of the connection's own. They outlive runs; whose data may be in them is noted, and ends them
+ * (`files/store-items.ts`).
+ */
+export function connectionStore({ pool, objects, connection_id, origin_id }: ConnectionStoreOptions): RunStore {
+  const prefix = storePrefix(connection_id)
   const keyOf = (name: string) => {
-    if (/^[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}$/.test(name)) return `${prefix}${name}`
+    if (/^[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}$/.test(name)) return storeKey(connection_id, name)
     throw new CallRefused(
       'INVALID',
       'A name in the store is 1 to 100 letters, digits and ._-, not beginning with a dot.',
@@ -160,15 +173,55 @@ export function connectionStore(objects: ObjectStore, connection_id: string): Ru
         })
         return stream && buffer(stream)
       }),
-    put: (name, content) =>
+    put: (name, content, keep) =>
       answered(async () => {
         const key = keyOf(name)
         checkRoom(await list(), name, content.length)
+        const { rowCount } = await pool.query({
+          name: 'connectors: note store item',
+          text: noteItemSql,
+          values: [connection_id, name, keep, origin_id ?? null],
+        })
+        if (rowCount === 0) throw new CallRefused('UNREACHABLE', 'The connection was deleted, and its store with it.')
         await objects.put(key, content)
       }),
-    remove: (name) => answered(() => objects.remove(keyOf(name))),
+    remove: (name) =>
+      answered(async () => {
+        const key = keyOf(name)
+        await pool.query({
+          name: 'connectors: forget store item',
+          text: 'delete from store_items where connection_id = $1 and name = $2',
+          values: [connection_id, name],
+        })
+        await objects.remove(key)
+      }),
   }
 }
+
+/**
+ * Before its content is stored, so that nothing lies there of which nobody knows. Who wrote it before may still be in it: runs
+ * read what they write anew. A session's run is handed the bookings of its trip, so they are noted with it.
+ */
+const noteItemSql = `
+with item as (
+  insert into store_items as i (connection_id, name, keep)
+  select c.id, $2, $3 from connections c join connectors k on k.id = c.connector_id and k.uninstalled_at is null where c.id = $1
+  on conflict (connection_id, name) do update set keep = excluded.keep, written_at = now()
+  returning i.connection_id, i.name
+), freed as (
+  delete from store_item_origins o using item where $3 and o.connection_id = item.connection_id and o.name = item.name
+), noted as (
+  insert into store_item_origins (connection_id, name, origin_id)
+  select item.connection_id, item.name, origin.id
+    from item cross join (
+      select $4::uuid as id
+      union
+      select other.id from sessions s join sessions other on other.trip_id = s.trip_id and other.purged_at is null
+       where s.id = $4::uuid) origin
+   where not $3 and origin.id is not null
+  on conflict do nothing
+)
+select from item`
 
 /** @throws CallRefused LIMIT */
 export function checkRoom(items: readonly StoredItem[], name: string, bytes: number): void {

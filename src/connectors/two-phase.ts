@@ -86,6 +86,7 @@ export async function matchInbound(
       method,
       parameters,
       call_id: row.id,
+      source_id: row.id,
     })
     return outcome.ok ? outcome : { ...outcome, message: scrub(outcome.message) }
   }

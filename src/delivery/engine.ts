@@ -376,7 +376,7 @@ class Engine implements DeliveryEngine {
         target_id: delivery.target_id,
         succeeded: report.outcome === 'succeeded',
         ...(report.gone ? { gone: report.error_message ?? 'The endpoint answered that it is gone.' } : {}),
-        ...(report.outcome === 'failed' ? { error: next.last_error ?? 'failed' } : {}),
+        ...(report.outcome === 'failed' && delivery.kind === 'webhook' ? { error: next.last_error ?? 'failed' } : {}),
       },
     })
     this.#write()
@@ -396,10 +396,9 @@ class Engine implements DeliveryEngine {
     if (report.outcome === 'succeeded') return
     const { id, kind, target_id, attempt } = delivery
     const { status_code, error_class, error_message } = report
-    this.#log.info(
-      { delivery: id, [kind]: target_id, attempt, status_code, error_class, error: error_message },
-      'an attempt failed',
-    )
+    // What a connector says may quote a session, which is no matter of logs.
+    const error = kind === 'webhook' ? error_message : undefined
+    this.#log.info({ delivery: id, [kind]: target_id, attempt, status_code, error_class, error }, 'an attempt failed')
   }
 
   async #report({ delivery }: Held): Promise<AttemptReport> {

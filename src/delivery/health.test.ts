@@ -90,6 +90,36 @@ describe('what a target goes through is told once', () => {
     ])
   })
 
+  test('but not in a connector’s words, which may quote a session', async () => {
+    const { pool } = ground.database
+    const [id] = await plant(await plantWebhook(pool, planted))
+    await pool.query(
+      `with connector as (
+         insert into connectors (implementation, version, name, author, description, status, manifest, bundle, bundle_sha256)
+         values ('c', '1.0.0', 'c', 'c', 'c', 'approved', '{}', '', '') returning id
+       ), connection as (
+         insert into connections (integration_id, team_id, connector_id, name)
+         select d.integration_id, d.team_id, connector.id, 'c' from connector, deliveries d where d.id = $1 returning id
+       ), instead as (
+         delete from deliveries where id = $1
+       )
+       insert into deliveries (event_id, session_id, team_id, integration_id, connection_id, event_position)
+       select d.event_id, d.session_id, d.team_id, d.integration_id, connection.id, d.event_position
+         from connection, deliveries d where d.id = $1`,
+      [id],
+    )
+    await withEngine(
+      () => failed,
+      { failingAfter: 2, carriers: [{ kind: 'connection', deliver: async () => failed }] },
+      () => until(statuses, (all) => all.every((status) => status === 'exhausted')),
+    )
+    const types = async () => (await told()).map(({ type }) => type).sort()
+    await until(types, (all) => all.length === 2)
+    expect(await types()).toEqual(['connection.failing', 'delivery.exhausted'])
+    expect(JSON.stringify(await told())).not.toContain('No.')
+    await pool.query('delete from connections')
+  })
+
   test('but not that of an operational event, which would tell of itself for ever', async () => {
     const { pool } = ground.database
     const target = await plantWebhook(pool, planted)

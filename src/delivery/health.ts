@@ -24,7 +24,7 @@ export interface Outcome {
   readonly succeeded: boolean
   /** Set when the target is gone: the sentence that its editors read. */
   readonly gone?: string
-  /** Why it failed. */
+  /** Why it failed, where these are our own words: what a connector says may quote a session, and would outlive it. */
   readonly error?: string
 }
 

@@ -80,7 +80,8 @@ with durability as materialized (
   select 'delivery.exhausted', f.team_id, f.webhook_id, f.connection_id,
          jsonb_strip_nulls(jsonb_build_object(
            'delivery_id', f.id, 'session_id', f.session_id, 'attempts', f.attempt_count,
-           'status_code', f.status_code, 'error', f.last_error))
+           -- What a connector says may quote the session, and would outlive it here. Its run has it.
+           'status_code', f.status_code, 'error', case when f.webhook_id is not null then f.last_error end))
     from finished f
    where f.status = 'exhausted' and f.operational_event_id is null
 ), paused as (

@@ -3,12 +3,13 @@ import type { Schedule } from '../delivery/jobs.ts'
 import { messageOf } from '../errors.ts'
 import { incomingKey, sessionOf } from './keys.ts'
 import type { FileRow } from './rows.ts'
+import { storeItemOf, sweepStores } from './store-items.ts'
 import { type FileParts, takeIn } from './uploads.ts'
 
 /** An object this young may belong to an upload whose row is not written yet, or is being settled. */
 const orphanMs = 6 * 60 * 60_000
 
-export function fileSchedules(parts: FileParts): readonly Schedule[] {
+export function fileSchedules(parts: FileParts & { readonly retentionDays: number }): readonly Schedule[] {
   const { log } = parts
   const schedule = (name: string, cron: string, work: () => Promise<number>, done: string): Schedule => ({
     name,
@@ -21,6 +22,7 @@ export function fileSchedules(parts: FileParts): readonly Schedule[] {
   return [
     schedule('settle_pending_files', '*/2 * * * *', () => settlePending(parts), 'settled files that were waiting'),
     schedule('expire_uploads', '*/10 * * * *', () => expireUploads(parts), 'gave up uploads whose time was over'),
+    schedule('sweep_stores', '*/10 * * * *', () => sweepStores(parts, parts), 'removed what connections had stored'),
     schedule('remove_orphan_objects', '41 2 * * *', () => removeOrphans(parts), 'removed objects that no file has'),
     schedule('find_missing_files', '11 3 * * *', () => findMissing(parts), 'found files whose content is gone'),
   ]
@@ -86,11 +88,15 @@ export async function expireUploads({ pool, files }: FileParts, batch = 500): Pr
 }
 
 /**
- * Walks the bucket and removes objects of sessions' files that no row speaks of. Other objects are left alone.
+ * Walks the bucket and removes objects of sessions' files and of connections' stores that no row speaks of. Other objects are
+ * left alone.
  *
  * @returns how many were removed.
  */
-export async function removeOrphans({ pool, files }: FileParts, now = new Date()): Promise<number> {
+export async function removeOrphans(
+  { pool, files }: Pick<FileParts, 'pool' | 'files'>,
+  now = new Date(),
+): Promise<number> {
   let removed = 0
   let page: { readonly key: string; readonly session: string }[] = []
   const checkPage = async () => {
@@ -115,14 +121,35 @@ export async function removeOrphans({ pool, files }: FileParts, now = new Date()
     removed += orphans.length
     page = []
   }
+  const items: string[] = []
   for await (const { key, modifiedAt } of files.list('')) {
+    if (now.getTime() - modifiedAt.getTime() < orphanMs) continue
+    if (storeItemOf(key)) items.push(key)
     const session = sessionOf(key)
-    if (!session || now.getTime() - modifiedAt.getTime() < orphanMs) continue
+    if (!session) continue
     page.push({ key, session })
     if (page.length === 1000) await checkPage()
   }
   if (page.length > 0) await checkPage()
+  for (let at = 0; at < items.length; at += 1000)
+    removed += await removeUnknownItems({ pool, files }, items.slice(at, at + 1000))
   return removed
+}
+
+/** @returns how many were removed. */
+async function removeUnknownItems(
+  { pool, files }: Pick<FileParts, 'pool' | 'files'>,
+  keys: readonly string[],
+): Promise<number> {
+  const { rows } = await pool.query<{ key: string }>({
+    name: 'files: items of stores',
+    text: `select 'connections/' || connection_id || '/' || name as key from store_items where connection_id = any($1::uuid[])`,
+    values: [[...new Set(keys.flatMap((key) => storeItemOf(key)?.connection_id ?? []))]],
+  })
+  const known = new Set(rows.map(({ key }) => key))
+  const unknown = keys.filter((key) => !known.has(key))
+  await files.removeAll(unknown)
+  return unknown.length
 }
 
 /**

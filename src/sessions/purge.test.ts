@@ -6,10 +6,13 @@ import { Client } from 'minio'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type TestStorage, testStorage } from '../../test/ground/storage.ts'
 import { aSession, basic, buildWorld, type World } from '../../test/ground/world.ts'
+import { connectionStore } from '../connectors/run-files.ts'
 import { claimDeliveries } from '../delivery/claim.ts'
 import { createMailer } from '../egress/mail.ts'
 import { startMailCatcher } from '../egress/mail-catcher.ts'
+import { removeOrphans } from '../files/jobs.ts'
 import { newObjectKey } from '../files/keys.ts'
+import { sweepStores } from '../files/store-items.ts'
 import { silentLog } from '../log.ts'
 import { announceExpiring } from './expiring.ts'
 import { blankLateTraces, type PurgeParts, purgeDue, removeLateUploads } from './purge.ts'
@@ -107,6 +110,15 @@ async function plant(marker: string): Promise<string> {
     { email: { note: marker } },
     JSON.stringify([{ path: `/${marker}`, message: marker, keyword: 'type' }]),
   ])
+  await pool.query(
+    `insert into session_settlings (session_id, event_type, due_at) values ($1, 'session.updated', now() + interval '1 hour')`,
+    [id],
+  )
+  await pool.query(
+    `insert into pending_revisions (session_id, revision, payment_id, config, data, content_hash, author_kind, extension)
+     select $1, 3, $2, j, j, convert_to($2, 'UTF8'), 'credential', j from (select jsonb_build_object('name', $2::text) as j) given`,
+    [id, marker],
+  )
   await plantTraces(id, marker)
   return id
 }
@@ -154,6 +166,7 @@ async function plantTraces(id: string, marker: string): Promise<void> {
      select connection_id, id, 'failed', $3, jsonb_build_array($3::text), jsonb_build_array($3::text), now(), 1 from source`,
     [id, world.camden.id, marker, delivery],
   )
+  await plantInStore(id, marker, delivery)
   const catcher = await startMailCatcher({ folder: mailFolder, port: 0 })
   const mailer = createMailer({ url: catcher.url, from: 'Sluice <a@sluice.test>' })
   try {
@@ -163,6 +176,24 @@ async function plantTraces(id: string, marker: string): Promise<void> {
     await mailer.close()
     await catcher.close()
   }
+}
+
+/** What connectors keep: one item for the session, one that others write into too, one of the raw source, and one that stays. */
+async function plantInStore(id: string, marker: string, delivery: string): Promise<void> {
+  const { pool } = world.database
+  const run = await one<{ connection_id: string }>('select connection_id from connector_runs where delivery_id = $1', [
+    delivery,
+  ])
+  const source = await one<{ id: string }>('select id from raw_sources where session_id = $1', [id])
+  const store = (origin_id: string | undefined) =>
+    connectionStore({ pool, objects: storage.files, connection_id: run.connection_id, origin_id })
+  const content = Buffer.from(`kept: ${marker}`)
+  await store(id).put(`${marker}.json`, content, false)
+  await store(id).put('month.csv', content, false)
+  await store(randomUUID()).put('month.csv', content, false)
+  await store(source.id).put('source.xml', content, false)
+  await store(id).put('ledger.json', Buffer.from(id), false)
+  await store(id).put('ledger.json', Buffer.from(id), true)
 }
 
 describe('the end of a session', () => {
@@ -187,6 +218,8 @@ describe('the end of a session', () => {
       size: null,
     })
     expect(await bucket()).not.toContain(marker)
+    // Of ids alone, as its connector says.
+    expect(await bucket()).toMatch(new RegExp(`ledger.json ${id}`))
     expect(await mails()).not.toContain(marker)
     // Nobody else's.
     for (const place of [left, await bucket(), await mails()]) expect(place).toContain(other)
@@ -293,12 +326,52 @@ describe('the end of a session', () => {
     const key = `${world.camden.id}/${world.camden.flow.id}/${id}/incoming/${randomUUID()}`
     await storage.files.put(key, Buffer.from(marker))
     await blankLateTraces(parts)
+    await sweepStores(parts, { retentionDays: 30 })
     await removeLateUploads(parts)
     expect(await bucket()).toContain(marker)
     await removeLateUploads(parts, { now: days(0.1) })
     expect((await dump()).split('\n').filter((row) => row.includes(marker))).toEqual([])
     expect(await bucket()).not.toContain(marker)
     expect(await mails()).not.toContain(marker)
+  })
+})
+
+describe('the store of a connection', () => {
+  const names = async () =>
+    (await world.database.pool.query<{ name: string }>('select name from store_items order by name')).rows.map(
+      ({ name }) => name,
+    )
+  const sweep = (now?: Date) => sweepStores(parts, { retentionDays: 30, ...(now && { now }) })
+
+  it('loses what runs without a session do not write again, and all of it with the connection or its connector', async () => {
+    const { pool } = world.database
+    await pool.query(`delete from connections`)
+    await sweep()
+    expect(await names()).toEqual([])
+    expect(await bucket()).not.toMatch(/connections\//)
+    const id = await plant(randomUUID())
+    const { connection_id, connector_id } = await one<{ connection_id: string; connector_id: string }>(
+      `select c.id as connection_id, c.connector_id from connections c join connector_runs r on r.connection_id = c.id
+        where r.session_id = $1`,
+      [id],
+    )
+    const of = { pool, objects: storage.files, connection_id }
+    const own = connectionStore({ ...of, origin_id: undefined })
+    await own.put('codes.json', Buffer.from('{}'), false)
+    await own.put('cursor.json', Buffer.from('{}'), true)
+    await own.remove('month.csv')
+    expect(await sweep(days(29))).toBe(0)
+    expect(await sweep(days(31))).toBe(1)
+    expect(await names()).toHaveLength(4)
+    expect(await names()).toEqual(expect.arrayContaining(['cursor.json', 'ledger.json', 'source.xml']))
+    await pool.query('update connectors set uninstalled_at = now() where id = $1', [connector_id])
+    await expect(own.put('late.json', Buffer.from('{}'), false)).rejects.toThrow(/deleted/)
+    expect(await sweep()).toBe(4)
+    await storage.files.put(`connections/${connection_id}/unknown.json`, Buffer.from('?'))
+    await removeOrphans({ pool, files: storage.files })
+    expect(await bucket()).toContain('unknown.json')
+    await removeOrphans({ pool, files: storage.files }, days(1))
+    expect(await bucket()).not.toContain('unknown.json')
   })
 })
 

@@ -12,13 +12,14 @@ import { inTransaction } from '../database/database.ts'
 import { messageOf, SluiceError } from '../errors.ts'
 import { type SessionPlace, sessionPrefix } from '../files/keys.ts'
 import type { FileStore } from '../files/store.ts'
+import { removeItemsOf } from '../files/store-items.ts'
 import type { Log } from '../log.ts'
 import { announce } from './announce.ts'
 import { removeMails } from './purge-mails.ts'
 
 export interface PurgeParts {
   readonly pool: pg.Pool
-  readonly files: Pick<FileStore, 'removeUnder'>
+  readonly files: Pick<FileStore, 'removeUnder' | 'removeAll'>
   /** Where the embedded mail catcher keeps mails. */
   readonly mailFolder?: string | undefined
   readonly log: Log
@@ -92,6 +93,7 @@ async function removeObjects(places: readonly SessionPlace[], parts: PurgeParts)
   for (const place of places) {
     try {
       await parts.files.removeUnder(sessionPrefix(place))
+      await removeItemsOf(parts, [place.session_id])
       emptied.push(place.session_id)
     } catch (error) {
       parts.log.warn({ session: place.session_id, error: messageOf(error) }, 'files of a session could not be removed')

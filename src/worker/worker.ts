@@ -160,7 +160,7 @@ function allSchedules({ config, database, files, log }: WorkerOptions): readonly
   const { pool } = database
   return [
     ...deliverySchedules({ pool, log }),
-    ...fileSchedules(createFileParts({ config, pool, files, log })),
+    ...fileSchedules({ ...createFileParts({ config, pool, files, log }), retentionDays: config.RETENTION_DAYS }),
     ...accessSchedules({ pool }),
     ...peopleSchedules({ pool }),
     ...twoPhaseSchedules({ pool, log }),

@@ -509,8 +509,12 @@ function ownFiles(run: number): object {
       const found = await get(name)
       return found === undefined ? undefined : decode(new PlainDecoder(), found)
     },
-    put: (name: unknown, content: unknown) =>
-      ask(run, 'store.put', { name, base64: base64(isBytes(content) ? content : encode(encoder, text(content))) }),
+    put: (name: unknown, content: unknown, options?: { readonly keep?: unknown }) =>
+      ask(run, 'store.put', {
+        name,
+        base64: base64(isBytes(content) ? content : encode(encoder, text(content))),
+        keep: options?.keep,
+      }),
     remove: (name: unknown) => ask(run, 'store.remove', { name }),
   }
 }
