@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { stripVTControlCharacters } from 'node:util'
+import { unzipSync } from 'fflate'
 import { buildSchema, parse, validate } from 'graphql'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { connectorCommand } from '../../src/cli/connector.ts'
@@ -167,6 +168,7 @@ const office = `
       const names = (await files.list()).map(({ name }) => name)
       const { statusCode } = await request.post(base + '/applications?org=' + org, [
         { name: 'session', content: JSON.stringify(session) }, { name: 'plan', file: 'plan.txt' },
+        { name: 'all', archive: [{ path: 'key.txt', content: 'of ' + password }, { path: 'plan.txt', file: 'plan.txt' }] },
       ], { bodyType: 'multipart', headers: { authorization: 'Bearer ' + response.access_token, 'idempotency-key': delivery.id } })
       log.info('sent with ' + password + ' ' + names.join())
       return statusCode === 201 ? 'success' : 'The office answered ' + statusCode
@@ -207,6 +209,21 @@ test('a recorded run holds no secret, and is replayed without network until the 
   ]) {
     expect(kept).not.toContain(secret)
   }
+
+  // An archive is kept as what it is made of; its files are read from where they lie.
+  expect(JSON.parse(kept).calls[1].argument.body.parts[2]).toEqual({
+    name: 'all',
+    archive: [
+      { path: 'key.txt', text: 'of secret-of-password' },
+      { path: 'plan.txt', file: 'plan.txt' },
+    ],
+  })
+  const sent = receiver.requests.findLast(({ path: place }) => place.startsWith('/applications'))
+  const form = await new Response(new Uint8Array(sent?.body ?? []), {
+    headers: { 'content-type': sent?.headers['content-type'] ?? '' },
+  }).formData()
+  const zip = unzipSync(new Uint8Array(await (form.get('all') as File).arrayBuffer()))
+  expect(Buffer.from(zip['plan.txt'] ?? []).toString()).toBe('a plan')
 
   const before = receiver.requests.length
   expect(await run('test', root)).toMatchObject({ failed: false, text: '✓ accepted.json\nAll 1 fixtures pass.' })
