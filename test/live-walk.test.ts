@@ -180,7 +180,7 @@ class Subscriber {
 
   /** Waits until the last result is what a fresh query gives. */
   async settles(when: string): Promise<void> {
-    const deadline = Date.now() + 15_000
+    const deadline = Date.now() + 30_000
     for (;;) {
       const changed = this.#changed.promise
       const { data } = await this.#question.ask()

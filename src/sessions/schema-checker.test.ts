@@ -79,7 +79,7 @@ describe('validating data', () => {
       expect.objectContaining({ path: '/b', keyword: 'pattern' }),
     ])
     expect(await validate(schema, { a: 'aaa', b: '2026' })).toEqual([])
-    expect(performance.now() - begun).toBeLessThan(5000)
+    expect(performance.now() - begun).toBeLessThan(30_000)
   })
 
   it('reports at most fifty problems, and how many more there are', async () => {
@@ -117,7 +117,7 @@ describe('validating data', () => {
     const load = loading({ [url]: { type: 'array', items: { $ref: '#' } } })
     const data = `${'['.repeat(100_000)}${']'.repeat(100_000)}`
     // Of its own, with time to spare: on a busy machine the second may be over before the stack is.
-    const patient = createSchemaChecker({ validateMs: 15_000 })
+    const patient = createSchemaChecker({ validateMs: 50_000 })
     const problems = await patient.validate({ url, key: 'deep', data, load }).finally(() => patient.close())
     expect(problems.map(({ keyword }) => keyword)).toEqual(['depth'])
   })
