@@ -16,7 +16,7 @@ import type { RunCall, RunLine } from './record.ts'
 import type { RemoteDoors } from './remote-calls.ts'
 import { connectionStore, type ObjectStore, sessionFiles } from './run-files.ts'
 import type { SandboxPool } from './sandbox/pool.ts'
-import type { RunOutcome } from './sandbox/process.ts'
+import { CallRefused, type RunOutcome } from './sandbox/process.ts'
 import type { RunInput } from './sandbox/protocol.ts'
 import { createScrubber } from './scrub.ts'
 import { completeSettings } from './settings.ts'
@@ -57,8 +57,8 @@ export interface Callee {
 export interface ConnectorCall {
   /** Name of the exported function. @default 'consume' */
   readonly method?: string
-  /** What it is called with, before the context. */
-  readonly parameters?: readonly unknown[]
+  /** What it is called with, before the context; or what makes it of the settings, secrets and all. */
+  readonly parameters?: readonly unknown[] | ((settings: Readonly<Record<string, unknown>>) => readonly unknown[])
   /** The context beside `settings` and the capabilities. With `extensionData`, what the function changes of it is told. */
   readonly input: Omit<RunInput, 'settings'>
   /** Whose data it is: the guide's account. */
@@ -74,6 +74,8 @@ export interface ConnectorCall {
   readonly deadline: number
   /** What else it may ask of the host in this call, by kind; an error that is no `CallRefused` is told as INTERNAL. */
   readonly answers?: Readonly<Record<string, (argument: unknown) => Promise<unknown>>>
+  /** It answers from what it is given: whatever else it asks of the host is refused. @default false */
+  readonly isQuestion?: boolean
   /** Filled while it runs. */
   readonly log: RunLine[]
   readonly calls: RunCall[]
@@ -94,7 +96,12 @@ export const settingsPurpose = 'connection settings'
 /** Calls of the host that are kept in the run's row. */
 const keptCalls = 200
 
-/** Never throws for what a connector does. Lines of `log` are as the connector wrote them: scrub them before they are kept. */
+/** For questions about settings and labels, which are answered from what is given. */
+export async function refuseCall(): Promise<never> {
+  throw new CallRefused('BLOCKED', 'Nothing can be called here. Use testConnection to try the other side.')
+}
+
+/** Never throws for what a connector does. Lines of `log` are as the connector wrote them: `scrubLines` before they are kept. */
 export async function callConnector(
   parts: CallParts,
   callee: Callee,
@@ -109,6 +116,7 @@ export async function callConnector(
     signal,
     deadline,
     answers = {},
+    isQuestion = false,
     log,
     calls,
   }: ConnectorCall,
@@ -126,6 +134,7 @@ export async function callConnector(
   let capabilities: ReturnType<typeof createCapabilities> | undefined
   // Made at the first call: many runs make none.
   const call = (kind: string, argument: unknown): Promise<unknown> => {
+    if (isQuestion) return refuseCall()
     over ??= new AbortController()
     capabilities ??= createCapabilities({
       manifest: connector.manifest,
@@ -162,21 +171,21 @@ export async function callConnector(
     })
     return capabilities(kind, argument)
   }
+  const settings = {
+    ...completeSettings(connector.manifest, connection.settings, secrets),
+    ...environmentSettings(parts.environment, connection.id, team_id),
+  }
   try {
     const outcome = await parts.sandboxes.run({
       key: `${connection.id} ${connector.bundle_sha256}`,
       bundle,
       ...(method === undefined ? {} : { method }),
-      ...(parameters === undefined ? {} : { parameters }),
+      ...(parameters === undefined
+        ? {}
+        : { parameters: typeof parameters === 'function' ? parameters(settings) : parameters }),
       timeoutMs: Math.max(1, deadline - performance.now()),
       signal,
-      input: {
-        ...input,
-        settings: {
-          ...completeSettings(connector.manifest, connection.settings, secrets),
-          ...environmentSettings(parts.environment, connection.id, team_id),
-        },
-      },
+      input: { ...input, settings },
       host: {
         call: (kind, argument) =>
           (Object.hasOwn(answers, kind) ? answers[kind]?.(argument) : undefined) ?? call(kind, argument),

@@ -15,6 +15,7 @@ import { mayHave } from './producing.ts'
 import { batchLimits } from './raw-sources.ts'
 import { type RunCall, type RunLine, recordRun } from './record.ts'
 import type { RunFailure } from './sandbox/process.ts'
+import { scrubLines } from './scrub.ts'
 import { changedState, completeState } from './settings.ts'
 import { ticketFeeWarnings } from './ticket-fee-warnings.ts'
 import type { Turns } from './turns.ts'
@@ -97,7 +98,7 @@ async function convertInTurn(
     attempt: source.attempt_count,
     succeeded: outcome.status !== 'failed' && !found.isListedAsFailed,
     message: outcome.message === null ? null : talk.scrub(outcome.message),
-    log: log.map((line) => ({ ...line, message: talk.scrub(line.message) })),
+    log: scrubLines(log, talk.scrub),
     calls: talk.calls,
     started_at: begun.at,
     duration_ms: Math.round((performance.now() - begun.ms) * 100) / 100,

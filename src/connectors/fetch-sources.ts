@@ -12,6 +12,7 @@ import { batchLimits, isId, keptSource, knownIds, type ProducedSource, readBatch
 import { type RunCall, type RunLine, recordRun, stateConflict } from './record.ts'
 import { CallRefused } from './sandbox/process.ts'
 import type { RunSummary } from './scheduled-runs.ts'
+import { scrubLines } from './scrub.ts'
 import { changedState, completeState } from './settings.ts'
 import type { Turns } from './turns.ts'
 import { storePending } from './two-phase.ts'
@@ -127,7 +128,7 @@ async function fetchBatch(
     attempt: 1,
     succeeded,
     message: fault ?? toldOf({ added, repeated, pending }),
-    log: log.map((line) => ({ ...line, message: scrub(line.message) })),
+    log: scrubLines(log, scrub),
     calls,
     started_at: begun.at,
     duration_ms: Math.round((performance.now() - begun.ms) * 100) / 100,

@@ -15,6 +15,7 @@ import { bundleCache } from './carrier.ts'
 import { environmentSettings } from './environment.ts'
 import { type RunCall, type RunLine, recordRun } from './record.ts'
 import { createSandboxPool } from './sandbox/pool.ts'
+import { scrubLines } from './scrub.ts'
 
 export interface Lifecycle {
   /** Call before every run. Undefined when there is nothing to wait for. */
@@ -173,7 +174,7 @@ async function notify(parts: CallParts, { callee, teamId, method, callMs }: Noti
     attempt: 1,
     succeeded: false,
     message: scrub(outcome.message),
-    log: log.map((line) => ({ ...line, message: scrub(line.message) })),
+    log: scrubLines(log, scrub),
     calls,
     started_at: startedAt,
     duration_ms: Math.round((performance.now() - begun) * 100) / 100,

@@ -22,6 +22,7 @@ import { type ModificationResult, modificationOf } from './modification.ts'
 import { type RunCall, type RunLine, recordRun } from './record.ts'
 import { maxStateBytes } from './run.ts'
 import type { RunOutcome } from './sandbox/process.ts'
+import { scrubLines } from './scrub.ts'
 import { changedState, completeState } from './settings.ts'
 import type { Turns } from './turns.ts'
 
@@ -300,14 +301,14 @@ async function ask(
     log,
     calls,
   })
-  for (const [place, line] of log.entries()) log[place] = { ...line, message: scrub(line.message) }
+  log.splice(0, log.length, ...scrubLines(log, scrub))
   const said = judged(outcome, scrub)
   const { implementation } = callee.connector.manifest
   const parted =
     said.data && session.kind === 'booking'
       ? partedBooking(implementation, said.data, extensionData, data)
       : { booking: said.data, change: undefined, refused: [], fault: undefined }
-  const warn = (message: string) => log.push({ at: new Date().toISOString(), level: 'warn', message })
+  const warn = (message: string) => log.push({ at: new Date().toISOString(), level: 'warn', message: scrub(message) })
   for (const message of parted.refused) warn(message)
   if (parted.fault !== undefined) {
     const result = { data: undefined, succeeded: false, again: false, message: parted.fault }

@@ -22,6 +22,7 @@ import { type RunCall, type RunLine, recordRun } from './record.ts'
 import { type Retrieval, retrieveForRun } from './retrieve.ts'
 import type { RunFailure, RunOutcome } from './sandbox/process.ts'
 import type { RunInput } from './sandbox/protocol.ts'
+import { scrubLines } from './scrub.ts'
 import type { Consumer, Trip } from './sdk.ts'
 import { changedState, completeState } from './settings.ts'
 import { retrieveTrip, tripOfRun } from './trip.ts'
@@ -143,7 +144,7 @@ async function runFound(
     revision: found.session?.revision ?? null,
     succeeded: result.succeeded,
     message: result.message,
-    log: log.map((line) => ({ ...line, message: scrub(line.message) })),
+    log: scrubLines(log, scrub),
     calls,
     started_at: startedAt,
     duration_ms: Math.round((performance.now() - begun) * 100) / 100,
@@ -226,7 +227,7 @@ export async function runDry(
   const run = {
     succeeded: result.succeeded,
     message: result.message,
-    log: log.map((line) => ({ ...line, message: scrub(line.message) })),
+    log: scrubLines(log, scrub),
     calls,
     duration_ms: Math.round((performance.now() - begun) * 100) / 100,
   }

@@ -14,6 +14,14 @@ export function createScrubber(secrets: readonly string[]): (text: string) => st
   return (text) => ordered.reduce((rest, form) => rest.replaceAll(form, '[secret]'), text)
 }
 
+/** Lines of a run's log as they may be kept. */
+export function scrubLines<Line extends { readonly message: string }>(
+  lines: readonly Line[],
+  scrub: (text: string) => string,
+): Line[] {
+  return lines.map((line) => ({ ...line, message: scrub(line.message) }))
+}
+
 function formsOf(secret: string): string[] {
   // encodeURIComponent refuses half a surrogate pair.
   const inUrl = encodeURIComponent(secret.toWellFormed())

@@ -7,20 +7,17 @@ import type { LeasedDelivery } from '../delivery/carrier.ts'
 import { SluiceError } from '../errors.ts'
 import { keepLabels } from './annotations.ts'
 import { bundleApart } from './bundle-apart.ts'
-import { createCapabilities } from './capabilities.ts'
+import { type Callee, type CallResult, type ConnectorCall, callConnector, refuseCall } from './call.ts'
 import { bundleCache } from './carrier.ts'
-import { openSettings } from './connections.ts'
 import { parseFixtures } from './dry-run.ts'
-import { environmentSettings } from './environment.ts'
 import { type LocaleTexts, labelIn, textsFor } from './locales.ts'
 import type { Manifest } from './manifest.ts'
 import { fetchNpmPackage, parseNpmReference } from './npm-package.ts'
 import { type InstalledConnector, installConnector } from './registry.ts'
 import { type DryRun, type RunParts, runDry } from './run.ts'
 import { createSandboxPool } from './sandbox/pool.ts'
-import { CallRefused, type RunHost, type RunOutcome } from './sandbox/process.ts'
+import type { RunHost, RunOutcome } from './sandbox/process.ts'
 import { createScrubber } from './scrub.ts'
-import { completeSettings } from './settings.ts'
 import { unpackTarball } from './tarball.ts'
 import type { TaskHandlers } from './task-runner.ts'
 import { createTurns } from './turns.ts'
@@ -99,7 +96,7 @@ const mostWords = 2000
 
 /** Sandboxes of their own, so that a person's question does not wait for deliveries. */
 export function createTaskHandlers(parts: TaskParts): { handlers: TaskHandlers; close(): Promise<void> } {
-  const { database, sealer } = parts
+  const { database } = parts
   const sandboxes = createSandboxPool({ maxProcesses: 4, idleMs: 5000 })
   const bundles = bundleCache(database.pool)
   const runParts: RunParts = {
@@ -141,9 +138,10 @@ export function createTaskHandlers(parts: TaskParts): { handlers: TaskHandlers; 
   const validate = async (task: ValidateTask, signal: AbortSignal): Promise<string | null> => {
     const connector = await findConnector(database.pool, task.connector_id)
     const parameters = [task.values, task.locale]
+    const secrets = Object.values(task.values).filter((each) => typeof each === 'string')
     return complaintOf(
       await call(connector, { method: 'validateSettings', parameters }, signal),
-      Object.values(task.values),
+      createScrubber(secrets.filter((each) => each.length >= 8)),
     )
   }
 
@@ -202,52 +200,32 @@ export function createTaskHandlers(parts: TaskParts): { handlers: TaskHandlers; 
       const message = `The connector ${connector.implementation}@${connector.version} is ${connector.status}. An admin must approve it before it runs.`
       return { ok: false, tested: false, message, duration_ms: 0 }
     }
-    const secrets = openSettings(sealer, found.sealed_settings)
-    const scrub = createScrubber(Object.values(secrets))
-    const settings = {
-      ...completeSettings(connector.manifest, found.settings, secrets),
-      ...environmentSettings(parts.environment, connection_id, found.team_id),
-    }
-    const over = new AbortController()
-    const deadline = performance.now() + questionMs * 2
-    const capabilities = createCapabilities({
-      manifest: connector.manifest,
-      settings: completeSettings(connector.manifest, found.settings, {}),
-      egress: parts.egress,
-      mailer: noMail,
-      log: parts.log,
-      deliveryId: connection_id,
-      deadline,
-      signal: AbortSignal.any([over.signal, signal]),
-      scrub,
-      note: () => undefined,
-    })
+    // As it would be in a run, but for mails, and for files, of which there are none without a session.
+    const ask = (question: Pick<ConnectorCall, 'method' | 'isQuestion'>, ms: number): Promise<CallResult> =>
+      callConnector({ ...runParts, mailer: noMail }, found, {
+        ...question,
+        parameters: (settings) => [settings, locale],
+        input: {},
+        team_id: found.connection.team_id,
+        call_id: connection_id,
+        signal,
+        deadline: performance.now() + ms,
+        log: [],
+        calls: [],
+      })
     const answered = (ok: boolean, tested: boolean, message: string | null): ConnectionTest => ({
       ok,
       tested,
-      message: message === null ? null : scrub(message).slice(0, mostWords),
+      message: message?.slice(0, mostWords) ?? null,
       duration_ms: Math.round(performance.now() - begun),
     })
-    try {
-      const invalid = await call(connector, { method: 'validateSettings', parameters: [settings, locale] }, signal)
-      const complaint = complaintOf(invalid, [])
-      if (complaint !== null) return answered(false, false, complaint)
-      const outcome = await sandboxes.run({
-        key: `test ${connection_id} ${connector.bundle_sha256}`,
-        bundle: await bundles(connector.id, connector.bundle_sha256),
-        method: 'testConnection',
-        parameters: [settings, locale],
-        input: {},
-        host: { call: capabilities, log: () => undefined },
-        timeoutMs: questionMs * 2,
-        signal,
-      })
-      if (outcome.ok) return answered(true, true, typeof outcome.value === 'string' ? outcome.value : null)
-      if (outcome.failure !== 'absent') return answered(false, true, outcome.message)
-      return answered(true, false, 'The settings are valid. This connector has no test of its own; try a dry run.')
-    } finally {
-      over.abort()
-    }
+    const asked = await ask({ method: 'validateSettings', isQuestion: true }, questionMs)
+    const complaint = complaintOf(asked.outcome, asked.scrub)
+    if (complaint !== null) return answered(false, false, complaint)
+    const { outcome, scrub } = await ask({ method: 'testConnection' }, questionMs * 2)
+    if (outcome.ok) return answered(true, true, typeof outcome.value === 'string' ? scrub(outcome.value) : null)
+    if (outcome.failure !== 'absent') return answered(false, true, scrub(outcome.message))
+    return answered(true, false, 'The settings are valid. This connector has no test of its own; try a dry run.')
   }
 
   const dryRun = async (task: DryRunTask, signal: AbortSignal): Promise<DryRun> => {
@@ -286,21 +264,20 @@ async function findConnector(pool: RunParts['database']['pool'], id: string): Pr
   return rows[0].connector
 }
 
-interface ConnectionRow {
-  readonly team_id: string | null
-  readonly settings: Readonly<Record<string, unknown>>
-  readonly sealed_settings: Buffer | null
+interface ConnectionRow extends Callee {
+  readonly connection: Callee['connection'] & { readonly team_id: string | null }
   readonly connector: ConnectorRow
 }
 
 async function findConnection(pool: RunParts['database']['pool'], id: string): Promise<ConnectionRow> {
-  const { rows } = await pool.query<ConnectionRow>(
-    `select c.team_id, c.settings, c.sealed_settings, ${connectorColumns}
+  const { rows } = await pool.query<ConnectionRow['connection'] & Pick<ConnectionRow, 'connector'>>(
+    `select c.id, c.team_id, c.settings, c.sealed_settings, ${connectorColumns}
        from connections c join connectors k on k.id = c.connector_id where c.id = $1`,
     [id],
   )
   if (!rows[0]) throw new SluiceError('NOT_FOUND', `There is no connection ${id}.`)
-  return rows[0]
+  const { connector, ...connection } = rows[0]
+  return { connection, connector }
 }
 
 /** What the engine would hand over, of the session's newest event. Its id is of no row. */
@@ -329,8 +306,7 @@ async function pretendDelivery(
 }
 
 /** A connector says no by throwing, or by returning a text. */
-function complaintOf(outcome: RunOutcome, secrets: readonly unknown[]): string | null {
-  const scrub = createScrubber(secrets.filter((each): each is string => typeof each === 'string' && each.length >= 8))
+function complaintOf(outcome: RunOutcome, scrub: (text: string) => string): string | null {
   if (!outcome.ok) return outcome.failure === 'absent' ? null : scrub(outcome.message).slice(0, mostWords)
   return typeof outcome.value === 'string' && outcome.value.trim() !== ''
     ? scrub(outcome.value.trim()).slice(0, mostWords)
@@ -338,15 +314,11 @@ function complaintOf(outcome: RunOutcome, secrets: readonly unknown[]): string |
 }
 
 /** Questions are answered from what is given. */
-const silent: RunHost = {
-  async call() {
-    throw new CallRefused('BLOCKED', 'Nothing can be called here. Use testConnection to try the other side.')
-  },
-  log: () => undefined,
-}
+const silent: RunHost = { call: refuseCall, log: () => undefined }
 
 const noMail = {
   async send(): Promise<never> {
     throw new SluiceError('VALIDATION_FAILED', 'A test of a connection sends no mail.')
   },
+  close: async () => undefined,
 }
