@@ -2,53 +2,50 @@
 import type { Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
 import { until } from '../../src/delivery/deliveries.fixture.ts'
-import { aSession, basic } from '../ground/world.ts'
-import { axe, noConsoleErrors, noSideScroll, settled, shot, shots, signIn } from './checks.ts'
+import { aSession, basic, type TeamWorld } from '../ground/world.ts'
+import { axe, noConsoleErrors, noSideScroll, settled, shots, visit } from './checks.ts'
 import { type ConsoleGround, describeInBrowser, openConsole } from './ground.ts'
 
 describeInBrowser('Flows and integrations', () => {
   let ground: ConsoleGround
+  let team: TeamWorld
   let page: Page
 
   beforeAll(async () => {
     ground = await openConsole()
-    const { prisma } = ground.world.database
-    const team_id = ground.world.camden.id
-    await prisma.integration.createMany({
-      data: [
-        { team_id: null, slug: 'statistics', name: 'National statistics', description: 'Counts applications.' },
-        { team_id, slug: 'old-office', name: 'Old office', status: 'disabled' },
-      ],
+    await ground.world.database.prisma.integration.create({
+      data: { team_id: null, slug: 'statistics', name: 'National statistics', description: 'Counts applications.' },
     })
   })
   afterAll(() => ground?.close())
   beforeEach(async () => {
-    page = await ground.newPage()
+    team = await ground.aTeam()
   })
-  afterEach(() => page?.context().close())
+  afterEach(() => page?.close())
 
   const button = (name: string) => page.getByRole('button', { name, exact: true })
   const dialog = () => page.getByRole('dialog')
   const inDialog = (name: string) => dialog().getByRole('button', { name, exact: true })
-  const flowPage = () => `/console/flows/${ground.world.camden.flow.id}`
+  const flowPage = () => `/console/flows/${team.flow.id}`
   const destinations = () => page.getByRole('region', { name: 'Destinations' })
   const query = async <Row>(text: string, ...values: unknown[]) =>
     (await ground.world.database.pool.query(text, values)).rows as Row[]
 
   it('a destination is chosen with its variables, changed, and removed with what it was given', async () => {
     const { world } = ground
-    await signIn(page, ground.people.editor, flowPage())
+    await world.database.prisma.integration.create({
+      data: { team_id: team.id, slug: 'old-office', name: 'Old office', status: 'disabled' },
+    })
+    page = await ground.pageOf(team.editor, flowPage())
     await destinations().getByText('back-office').waitFor()
     await button('Add a destination').click()
     // What cannot be chosen says why.
     await dialog().getByText('Not available: The integration is disabled.').waitFor()
-    expect(
-      await dialog()
-        .getByRole('radio', { name: /Old office/ })
-        .isDisabled(),
-    ).toBe(true)
+    await dialog()
+      .getByRole('radio', { name: /Old office/, disabled: true })
+      .waitFor()
     await dialog().getByText('Is a destination').waitFor()
-    await shot(page, 'flow-add-destination')
+    await shots(page, 'flow-add-destination')
     await axe(page)
     await inDialog('Add a destination').click()
     await dialog().getByText('Choose an integration.').waitFor()
@@ -62,7 +59,7 @@ describeInBrowser('Flows and integrations', () => {
     await destinations().getByText('region = north').waitFor()
 
     // Sessions go there from now on, and show by themselves.
-    const { id } = await world.submit(aSession(world.camden, { payment_id: 'pay-live' }))
+    const { id } = await world.submit(aSession(team, { payment_id: 'pay-live' }))
     await page.getByRole('region', { name: 'Latest sessions' }).getByText('pay-live').waitFor()
     await page.getByRole('region', { name: 'Latest sessions' }).getByText('2 integrations').waitFor()
 
@@ -73,7 +70,9 @@ describeInBrowser('Flows and integrations', () => {
     await destinations().getByText('region = 5').waitFor()
     expect(
       await query(
-        `select d.config from destinations d join integrations i on i.id = d.integration_id where i.slug = 'statistics'`,
+        `select d.config from destinations d join integrations i on i.id = d.integration_id 
+          where i.slug = 'statistics' and d.flow_id = $1`,
+        team.flow.id,
       ),
     ).toEqual([{ config: { region: 5 } }])
 
@@ -82,7 +81,7 @@ describeInBrowser('Flows and integrations', () => {
     await dialog().getByLabel('Also close the sessions that it has already').check()
     await inDialog('Remove the destination').click()
     await dialog().getByText('This must be exactly National statistics.').waitFor()
-    await shot(page, 'flow-remove-destination')
+    await shots(page, 'flow-remove-destination')
     await dialog().getByLabel('Type National statistics to confirm').fill('National statistics')
     await inDialog('Remove the destination').click()
     await destinations().getByText('National statistics').waitFor({ state: 'detached' })
@@ -100,9 +99,8 @@ describeInBrowser('Flows and integrations', () => {
   })
 
   it('a required schema that is not stored makes sessions invalid, until it is stored and they are validated again', async () => {
-    const { world } = ground
     const url = 'https://schemas.example.org/certificate/1.json'
-    await signIn(page, ground.people.editor, flowPage())
+    page = await ground.pageOf(team.editor, flowPage())
     await button('Choose the schema').click()
     await dialog().getByLabel('Address of the schema').first().fill('not an address')
     await inDialog('Save').click()
@@ -112,10 +110,10 @@ describeInBrowser('Flows and integrations', () => {
     await inDialog('Save').click()
     await page.getByText('The schema is not stored').waitFor()
 
-    const { status } = await submitted(aSession(world.camden, { payment_id: 'pay-invalid' }))
+    const { status } = await submitted(aSession(team, { payment_id: 'pay-invalid' }))
     expect(status).toBe('invalid')
     await page.getByText('1 session does not follow the schema').waitFor()
-    await shot(page, 'flow-invalid')
+    await shots(page, 'flow-invalid')
     await axe(page)
 
     await button('Store a version').click()
@@ -135,18 +133,17 @@ describeInBrowser('Flows and integrations', () => {
       ([value]) => value === url,
     )
     await dialog().getByRole('textbox', { name: 'Name', exact: true }).fill('certificate')
-    await shot(page, 'flow-store-schema')
+    await shots(page, 'flow-store-schema')
     await inDialog('Store a version').click()
     await page.getByText('certificate, in these versions', { exact: false }).waitFor()
     await button('Validate again').click()
     await page.getByText('1 session is valid now and on its way.', { exact: false }).waitFor()
     await page.getByText('1 session does not follow the schema').waitFor({ state: 'detached' })
-    await world.database.pool.query('update flows set schema_url = null where id = $1', [world.camden.flow.id])
     noConsoleErrors(page)
   })
 
   it('a short name that is taken is refused at its field, and what was typed stays', async () => {
-    await signIn(page, ground.people.editor, '/console/integrations')
+    page = await ground.pageOf(team.editor, '/console/integrations')
     await page.getByText('National statistics').waitFor()
     await page.getByText('Of the platform').waitFor()
     await button('Create an integration').click()
@@ -156,12 +153,12 @@ describeInBrowser('Flows and integrations', () => {
     await inDialog('Create an integration').click()
     await dialog().getByText('There is one of this short name already.', { exact: false }).waitFor()
     await dialog().getByLabel('Short name').fill('archive-2')
-    await shot(page, 'integrations-create')
+    await shots(page, 'integrations-create')
     await inDialog('Create an integration').click()
     await page.getByRole('heading', { level: 1, name: 'Archive' }).waitFor()
     await page.getByText('No flow sends to it').waitFor()
     await settled(page)
-    await shot(page, 'integration-new')
+    await shots(page, 'integration-new')
 
     await button('Add a flow').click()
     await dialog().getByRole('combobox', { name: 'Flow' }).click()
@@ -172,18 +169,18 @@ describeInBrowser('Flows and integrations', () => {
   })
 
   it('an integration is disabled after saying what stops, and enabled again', async () => {
-    const { granted } = ground.world.camden
+    const { granted } = team
     const authorization = basic(granted.consumer)
     const reads = async () =>
       (await ground.world.graphql('{ integrations { id } }', { authorization })).errors?.[0]?.extensions.code ?? 'OK'
-    await signIn(page, ground.people.editor, `/console/integrations/${granted.id}`)
-    expect(await reads()).toBe('OK')
+    page = await ground.pageOf(team.editor, `/console/integrations/${granted.id}`)
+    await until(reads, (code) => code === 'OK')
     await button('Disable').click()
     await dialog().getByText('Its keys are refused within a second.', { exact: false }).waitFor()
     await inDialog('Disable').click()
     await page.getByText('It gets nothing').waitFor()
     await until(reads, (code) => code !== 'OK')
-    await shot(page, 'integration-disabled')
+    await shots(page, 'integration-disabled')
     await button('Enable').click()
     await page.getByText('It gets nothing').waitFor({ state: 'detached' })
     await until(reads, (code) => code === 'OK')
@@ -191,33 +188,28 @@ describeInBrowser('Flows and integrations', () => {
   })
 
   it('a viewer sees all of it, and nothing to change', async () => {
-    await signIn(page, ground.people.viewer, flowPage())
+    page = await ground.pageOf(team.viewer, flowPage())
     await destinations().getByText('back-office').waitFor()
     const forbidden = /^(Add a|Submit|Rename|Store|Choose|Actions|Validate|Edit|Disable|Make|Create|Connect)/
     expect(await page.getByRole('main').getByRole('button', { name: forbidden }).count()).toBe(0)
-    await page.goto(`/console/integrations/${ground.world.camden.granted.id}`)
+    await visit(page, `/console/integrations/${team.granted.id}`)
     await page.getByRole('region', { name: 'Flows that send to it' }).waitFor()
     expect(await page.getByRole('main').getByRole('button', { name: forbidden }).count()).toBe(0)
     noConsoleErrors(page)
   })
 
   it('German fits on a phone', async () => {
-    const german = await ground.newPage({ locale: 'de-DE', viewport: { width: 360, height: 740 } })
-    await german.goto(flowPage())
-    await german.getByLabel('E-Mail').fill(ground.people.editor.email)
-    await german.getByLabel('Passwort', { exact: true }).fill(ground.people.editor.password)
-    await german.getByRole('button', { name: 'Anmelden' }).click()
-    await german.getByRole('heading', { name: 'Ziele' }).waitFor()
-    await settled(german)
-    await noSideScroll(german)
-    await shots(german, 'flow-german')
-    await german.goto(`/console/integrations/${ground.world.camden.granted.id}`)
-    await german.getByRole('heading', { name: 'Webhooks' }).waitFor()
-    await settled(german)
-    await german.setViewportSize({ width: 360, height: 740 })
-    await noSideScroll(german)
-    await shots(german, 'integration-german')
-    await german.context().close()
+    page = await ground.pageOf(team.editor, flowPage(), { kept: { 'sluice.language': 'de' } })
+    await page.setViewportSize({ width: 360, height: 740 })
+    await page.getByRole('heading', { name: 'Ziele' }).waitFor()
+    await settled(page)
+    await noSideScroll(page)
+    await shots(page, 'flow-german')
+    await visit(page, `/console/integrations/${team.granted.id}`)
+    await page.getByRole('heading', { name: 'Webhooks' }).waitFor()
+    await noSideScroll(page)
+    await shots(page, 'integration-german')
+    noConsoleErrors(page)
   })
 
   async function submitted(object: Record<string, unknown>): Promise<{ id: string; status: string }> {

@@ -2,16 +2,15 @@
  * The newcomer's path: somebody who has read nothing, in a team where a colleague has set up one webhook, gets a first
  * session through and sees why the colleague's webhook was not told. Led by what the pages say, by keyboard and mouse.
  */
-import type { Locator, Page } from 'playwright-core'
+import { randomUUID } from 'node:crypto'
+import type { Locator } from 'playwright-core'
 import { Webhook } from 'standardwebhooks'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest'
 import { createPerson } from '../../src/access/people.ts'
 import { parsePattern } from '../../src/tables/event-shape.ts'
 import { createWebhook } from '../../src/webhooks/webhooks.ts'
-import { axe, noConsoleErrors, noSideScroll, settled, shot } from './checks.ts'
+import { axe, noConsoleErrors, noSideScroll, settled, shots, show, visit } from './checks.ts'
 import { type ConsoleGround, describeInBrowser, openConsole, type Person } from './ground.ts'
-
-const person: Person = { email: 'newcomer@hackney.test', password: 'a password to begin with' }
 
 /** What a person does with their hands, counted; reading is free. */
 class Hands {
@@ -29,16 +28,18 @@ class Hands {
 
 describeInBrowser("The newcomer's path", () => {
   let ground: ConsoleGround
-  let page: Page
+  /** Who went through it. */
+  let person: Person
 
   beforeAll(async () => {
     ground = await openConsole()
-    await nearlyEmptyTeam(ground)
-    page = await ground.newPage({ permissions: ['clipboard-read', 'clipboard-write'] })
   })
   afterAll(() => ground?.close())
 
   it('leads from the sign-in to a first session that arrived, and to why another webhook was not told', async () => {
+    person = await nearlyEmptyTeam(ground)
+    const page = await ground.newPage({ permissions: ['clipboard-read', 'clipboard-write'] })
+    onTestFinished(() => page.context().close())
     const hands = new Hands()
     const button = (name: string | RegExp) => page.getByRole('button', { name, exact: typeof name === 'string' })
     const link = (name: string | RegExp) => page.getByRole('link', { name, exact: typeof name === 'string' })
@@ -48,7 +49,7 @@ describeInBrowser("The newcomer's path", () => {
     let pictures = 0
     const look = async (name: string) => {
       const before = performance.now()
-      await shot(page, name)
+      await shots(page, name)
       pictures += performance.now() - before
     }
     // Loading the page is not theirs to answer for.
@@ -67,7 +68,7 @@ describeInBrowser("The newcomer's path", () => {
     await look('newcomer-1-flows')
     await hands.click(button('Create a flow'))
     await hands.fill(dialog.getByRole('textbox', { name: 'Name', exact: true }), 'Apply for a certificate')
-    expect(await dialog.getByLabel('Short name').inputValue()).toBe('apply-for-a-certificate')
+    await expect.poll(() => dialog.getByLabel('Short name').inputValue()).toBe('apply-for-a-certificate')
     await hands.click(dialog.getByRole('button', { name: 'Create a flow' }))
 
     // The flow says that nobody gets its sessions.
@@ -89,8 +90,9 @@ describeInBrowser("The newcomer's path", () => {
     await look('newcomer-4-webhook')
     await hands.click(button('Create webhook'))
     await hands.click(dialog.getByRole('button', { name: 'Copy Signing secret' }))
-    const secret = await page.evaluate<string>('navigator.clipboard.readText()')
-    expect(secret).toMatch(/^whsec_/)
+    const copied = () => page.evaluate<string>('navigator.clipboard.readText()')
+    await expect.poll(copied).toMatch(/^whsec_/)
+    const secret = await copied()
     await hands.click(dialog.getByLabel('I have copied it'))
     await hands.click(dialog.getByRole('button', { name: 'Done' }))
     await heading('Intake').waitFor()
@@ -139,11 +141,11 @@ describeInBrowser("The newcomer's path", () => {
   }, 240_000)
 
   it('on a phone, in the dark, each step of it is accessible and nothing sticks out', async () => {
-    await page.emulateMedia({ colorScheme: 'dark' })
-    await page.setViewportSize({ width: 360, height: 740 })
+    const page = await ground.pageOf(person, '/console')
+    onTestFinished(() => page.close())
+    await show(page, 360, 'dark')
     for (const at of ['/console', '/console/flows', '/console/integrations', '/console/sessions']) {
-      await page.goto(at)
-      await settled(page)
+      await visit(page, at)
       await noSideScroll(page)
       await axe(page)
     }
@@ -156,10 +158,12 @@ function seconds(ms: number): string {
 }
 
 /** A colleague's integration hears of bookings only, and no flow sends to it. */
-async function nearlyEmptyTeam({ world, receiver }: ConsoleGround): Promise<void> {
+async function nearlyEmptyTeam({ world, receiver }: ConsoleGround): Promise<Person> {
+  const slug = `hackney-${randomUUID()}`
+  const person = { email: `newcomer@${slug}.test`, password: 'a password to begin with' }
   const { database, sealer, config } = world
   const { prisma } = database
-  const team = await prisma.team.create({ data: { slug: 'hackney', name: 'Hackney' } })
+  const team = await prisma.team.create({ data: { slug, name: 'Hackney' } })
   await createPerson(database, {
     ...person,
     name: 'Nico Newcomer',
@@ -175,4 +179,5 @@ async function nearlyEmptyTeam({ world, receiver }: ConsoleGround): Promise<void
       pattern: { kind: { _eq: 'booking' } },
     },
   )
+  return person
 }

@@ -4,12 +4,13 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
 import { until } from '../../src/delivery/deliveries.fixture.ts'
 import { parsePattern } from '../../src/tables/event-shape.ts'
 import { createWebhook } from '../../src/webhooks/webhooks.ts'
-import { aSession } from '../ground/world.ts'
-import { axe, noConsoleErrors, noSideScroll, shots, signIn } from './checks.ts'
+import { aSession, type TeamWorld } from '../ground/world.ts'
+import { axe, noConsoleErrors, noSideScroll, settled, shots, visit } from './checks.ts'
 import { type ConsoleGround, describeInBrowser, openConsole } from './ground.ts'
 
 describeInBrowser('Webhooks', () => {
   let ground: ConsoleGround
+  let team: TeamWorld
   let page: Page
   let answer = 204
 
@@ -21,9 +22,9 @@ describeInBrowser('Webhooks', () => {
   afterAll(() => ground?.close())
   beforeEach(async () => {
     answer = 204
-    page = await ground.newPage()
+    team = await ground.aTeam()
   })
-  afterEach(() => page?.context().close())
+  afterEach(() => page?.close())
 
   const body = () => (answer < 300 ? undefined : 'The database is full.')
   const button = (name: string | RegExp) => page.getByRole('button', { name })
@@ -31,10 +32,10 @@ describeInBrowser('Webhooks', () => {
   const rows = async (text: string, values: readonly unknown[]) =>
     (await ground.world.database.pool.query(text, [...values])).rows
   const aWebhook = async (name: string) => {
-    const { database, sealer, config, camden } = ground.world
+    const { database, sealer, config } = ground.world
     const parts = { database, sealer, rules: { allow: config.EGRESS_ALLOW }, validatePattern: parsePattern }
     const url = `${ground.receiver.url}/${encodeURIComponent(name)}`
-    return (await createWebhook(parts, { integration_id: camden.granted.id, name, url })).webhook.id
+    return (await createWebhook(parts, { integration_id: team.granted.id, name, url })).webhook.id
   }
   /** As after days of retries. */
   const giveUp = async (webhook: string, count: number) => {
@@ -50,11 +51,12 @@ describeInBrowser('Webhooks', () => {
   }
 
   it('is made with conditions that are tried beside it, tested, and takes a session at once', async () => {
-    await signIn(page, ground.people.editor, '/console/webhooks')
+    page = await ground.pageOf(team.editor, '/console/webhooks')
     await page.getByText('No webhooks yet').waitFor()
     await page.getByRole('link', { name: 'New webhook' }).first().click()
     await page.getByRole('textbox', { name: 'Name', exact: true }).fill('Northern office')
-    await page.getByLabel('URL').fill(`${ground.receiver.url}/north`)
+    const at = `/${team.slug}/north`
+    await page.getByLabel('URL').fill(`${ground.receiver.url}${at}`)
     await page.getByRole('combobox', { name: 'Integration' }).click()
     await page.getByRole('option', { name: 'back-office' }).click()
     await explained().getByText('No condition stands in the way.').waitFor()
@@ -72,19 +74,21 @@ describeInBrowser('Webhooks', () => {
     // The other way round.
     await page.getByText('JSON', { exact: true }).click()
     const json = page.getByLabel('The conditions as JSON')
-    expect(JSON.parse(await json.inputValue())).toEqual({ config: { _contains: { region: 'north' } } })
+    await expect
+      .poll(async () => JSON.parse(await json.inputValue()))
+      .toEqual({ config: { _contains: { region: 'north' } } })
     await json.fill(
       '{ "_or": [{ "config": { "_contains": { "region": "north" } } }, { "kind": { "_eq": "booking" } }] }',
     )
     await page.getByText('Conditions', { exact: true }).click()
-    expect(await page.getByLabel('How many must hold').inputValue()).toBe('any')
-    expect(await page.getByLabel('What is compared').count()).toBe(2)
+    await expect.poll(() => page.getByLabel('How many must hold').inputValue()).toBe('any')
+    await expect.poll(() => page.getByLabel('What is compared').count()).toBe(2)
     await axe(page)
     await shots(page, 'webhook-new-filled')
 
     await button('Create webhook').click()
     const secret = page.getByRole('dialog', { name: 'Signing secret of Northern office' })
-    expect(await secret.getByLabel('Signing secret', { exact: true }).inputValue()).toMatch(/^whsec_/)
+    await expect.poll(() => secret.getByLabel('Signing secret', { exact: true }).inputValue()).toMatch(/^whsec_/)
     await secret.getByLabel('I have copied it').check()
     await secret.getByRole('button', { name: 'Done' }).click()
 
@@ -95,26 +99,32 @@ describeInBrowser('Webhooks', () => {
 
     await page.getByRole('tab', { name: 'Deliveries' }).click()
     await page.getByRole('button', { name: 'webhook.test', exact: true }).waitFor()
-    await ground.world.submit(aSession(ground.world.camden, { config: { region: 'south' } }))
-    const { id } = await ground.world.submit(aSession(ground.world.camden, { config: { region: 'north' } }))
+    await ground.world.submit(aSession(team, { config: { region: 'south' } }))
+    const { id } = await ground.world.submit(aSession(team, { config: { region: 'north' } }))
     await page.getByRole('button', { name: 'session.submitted', exact: true }).click()
     const drawer = page.getByRole('dialog', { name: 'Delivery' })
     await drawer.getByText('Delivered', { exact: true }).waitFor()
     await drawer.getByText('to 127.0.0.1').waitFor()
     await drawer.getByRole('button', { name: 'Request', exact: true }).click()
-    const [sent] = ground.receiver.requests.slice(-1)
-    expect(await drawer.getByText(/^POST http/).innerText()).toContain(`webhook-id: ${sent?.headers['webhook-id']}`)
+    const sent = ground.receiver.requests.filter(({ path }) => path === at).at(-1)
+    await expect
+      .poll(() => drawer.getByText(/^POST http/).innerText())
+      .toContain(`webhook-id: ${sent?.headers['webhook-id']}`)
     await drawer.getByTitle(String(sent?.headers['webhook-id'])).waitFor()
     await axe(page)
     await shots(page, 'webhook-delivery')
-    expect(await rows(`select session_id from deliveries where session_id is not null`, [])).toEqual([
-      { session_id: id },
-    ])
+    expect(
+      await rows(
+        `select d.session_id from deliveries d join webhooks w on w.id = d.webhook_id
+          where w.team_id = $1 and d.session_id is not null`,
+        [team.id],
+      ),
+    ).toEqual([{ session_id: id }])
     noConsoleErrors(page)
   })
 
   it('tells at the field what the API refuses, and keeps what was written', async () => {
-    await signIn(page, ground.people.editor, '/console/webhooks/new')
+    page = await ground.pageOf(team.editor, '/console/webhooks/new')
     await button('Create webhook').click()
     await page.getByText('Give the address to call.').waitFor()
     await page.getByRole('combobox', { name: 'Integration' }).click()
@@ -123,13 +133,13 @@ describeInBrowser('Webhooks', () => {
     await page.getByLabel('URL').fill('ftp://files.example')
     await button('Create webhook').click()
     await page.getByText('A webhook is called over https, not ftp.').waitFor()
-    expect(await page.getByLabel('URL').getAttribute('aria-invalid')).toBe('true')
+    await expect.poll(() => page.getByLabel('URL').getAttribute('aria-invalid')).toBe('true')
     expect(await page.getByLabel('URL').inputValue()).toBe('ftp://files.example')
     noConsoleErrors(page)
   })
 
   it('says when the integration is no destination, and makes it one', async () => {
-    await signIn(page, ground.people.editor, '/console/webhooks/new')
+    page = await ground.pageOf(team.editor, '/console/webhooks/new')
     await page.getByRole('combobox', { name: 'Integration' }).click()
     await page.getByRole('option', { name: 'archive' }).click()
     await explained()
@@ -138,17 +148,14 @@ describeInBrowser('Webhooks', () => {
       .waitFor()
     await explained().getByRole('button', { name: 'Make it a destination' }).click()
     await explained().getByText('No condition stands in the way.').waitFor()
-    const destinations = await rows('select 1 from destinations where integration_id = $1', [
-      ground.world.camden.other.id,
-    ])
+    const destinations = await rows('select 1 from destinations where integration_id = $1', [team.other.id])
     expect(destinations).toHaveLength(1)
-    await rows('delete from destinations where integration_id = $1', [ground.world.camden.other.id])
     noConsoleErrors(page)
   })
 
   it('is changed: what was not touched stays, and secret headers are named, not shown', async () => {
     const id = await aWebhook('Archive')
-    await signIn(page, ground.people.editor, `/console/webhooks/${id}/edit`)
+    page = await ground.pageOf(team.editor, `/console/webhooks/${id}/edit`)
     await button('Add secret header').click()
     await page.getByLabel('Name of header 1').fill('authorization')
     await page.getByLabel('Value of header 1', { exact: true }).fill('Bearer hidden')
@@ -165,14 +172,14 @@ describeInBrowser('Webhooks', () => {
   it('fails in sight, and what was given up is worked off and sent again with progress', async () => {
     answer = 500
     const id = await aWebhook('Statistics')
-    await signIn(page, ground.people.editor, `/console/webhooks/${id}`)
+    page = await ground.pageOf(team.editor, `/console/webhooks/${id}`)
     await button('Send test').click()
     const test = page.getByRole('dialog', { name: 'Test of Statistics' })
     await test.getByText('HTTP 500').waitFor()
     await test.getByText('The database is full.').waitFor()
     await test.getByRole('button', { name: 'Close' }).last().click()
 
-    for (let n = 0; n < 3; n += 1) await ground.world.submit(aSession(ground.world.camden))
+    for (let n = 0; n < 3; n += 1) await ground.world.submit(aSession(team))
     await giveUp(id, 3)
     await page.getByRole('tab', { name: /^To work off/ }).click()
     await page.getByRole('table', { name: 'Deliveries' }).locator('tbody tr').nth(2).waitFor()
@@ -209,11 +216,11 @@ describeInBrowser('Webhooks', () => {
 
   it('gets a new secret while the old one still signs', async () => {
     const id = await aWebhook('Ledger')
-    await signIn(page, ground.people.editor, `/console/webhooks/${id}`)
+    page = await ground.pageOf(team.editor, `/console/webhooks/${id}`)
     await button('Renew secret').click()
     await page.getByRole('dialog').getByRole('button', { name: 'Renew secret' }).click()
     const made = page.getByRole('dialog', { name: 'New secret of Ledger' })
-    expect(await made.getByLabel('Signing secret', { exact: true }).inputValue()).toMatch(/^whsec_/)
+    await expect.poll(() => made.getByLabel('Signing secret', { exact: true }).inputValue()).toMatch(/^whsec_/)
     await made.getByLabel('I have copied it').check()
     await made.getByRole('button', { name: 'Done' }).click()
     await page.getByText('Ending', { exact: true }).waitFor()
@@ -223,7 +230,7 @@ describeInBrowser('Webhooks', () => {
 
   it('is disabled, enabled again, and deleted by its name', async () => {
     const id = await aWebhook('Old office')
-    await signIn(page, ground.people.editor, `/console/webhooks/${id}`)
+    page = await ground.pageOf(team.editor, `/console/webhooks/${id}`)
     await button('More actions').click()
     await page.getByRole('menuitem', { name: 'Disable' }).click()
     await page.getByText('It is disabled', { exact: true }).waitFor()
@@ -241,7 +248,8 @@ describeInBrowser('Webhooks', () => {
   })
 
   it('many are imported after a look at what would happen', async () => {
-    await signIn(page, ground.people.editor, '/console/webhooks')
+    await aWebhook('Statistics')
+    page = await ground.pageOf(team.editor, '/console/webhooks')
     await button('Import and export').click()
     await page.getByRole('menuitem', { name: 'Import webhooks' }).click()
     const dialog = page.getByRole('dialog', { name: 'Import webhooks' })
@@ -261,6 +269,7 @@ describeInBrowser('Webhooks', () => {
     await secrets.getByRole('button', { name: 'Done' }).click()
     await page.getByRole('link', { name: 'Imported' }).waitFor()
 
+    await page.getByRole('link', { name: 'Statistics' }).waitFor()
     await page.getByLabel('Name or address').fill('impor')
     await page.waitForURL(/q=impor/)
     await page.getByRole('link', { name: 'Statistics' }).waitFor({ state: 'detached' })
@@ -271,33 +280,30 @@ describeInBrowser('Webhooks', () => {
       page.waitForEvent('download'),
       page.getByRole('menuitem', { name: 'Export as JSON' }).click(),
     ])
-    expect(file.suggestedFilename()).toBe('webhooks-camden.json')
+    expect(file.suggestedFilename()).toBe(`webhooks-${team.slug}.json`)
     noConsoleErrors(page)
   })
 
   it('a viewer looks and changes nothing; German fits on a phone', async () => {
     const id = await aWebhook('Register')
-    await signIn(page, ground.people.viewer, `/console/webhooks/${id}`)
+    page = await ground.pageOf(team.viewer, `/console/webhooks/${id}`)
     await page.getByRole('heading', { name: 'Register', level: 1 }).waitFor()
     for (const name of ['Send test', 'More actions', 'Renew secret']) expect(await button(name).count()).toBe(0)
     expect(await page.getByRole('link', { name: 'Edit' }).count()).toBe(0)
-    await page.goto('/console/webhooks')
+    await visit(page, '/console/webhooks')
     await page.getByRole('link', { name: 'Register' }).waitFor()
     expect(await page.getByRole('link', { name: 'New webhook' }).count()).toBe(0)
     noConsoleErrors(page)
 
-    const german = await ground.newPage({ locale: 'de-DE', viewport: { width: 360, height: 740 } })
-    await german.goto(`/console/webhooks/${id}/edit`)
-    await german.getByLabel(/E-Mail/).fill(ground.people.editor.email)
-    await german
-      .getByLabel(/^Passwort/)
-      .first()
-      .fill(ground.people.editor.password)
-    await german.getByRole('button', { name: 'Anmelden' }).click()
+    const german = await ground.pageOf(team.editor, `/console/webhooks/${id}/edit`, {
+      kept: { 'sluice.language': 'de' },
+    })
+    await german.setViewportSize({ width: 360, height: 740 })
     await german.getByRole('button', { name: 'Bedingung hinzufügen' }).click()
+    await settled(german)
     await noSideScroll(german)
     await shots(german, 'webhook-edit-german')
     noConsoleErrors(german)
-    await german.context().close()
+    await german.close()
   })
 })
