@@ -1,6 +1,6 @@
-import { Button, CloseButton, Grid, Select, TextInput } from '@mantine/core'
 import { useDebouncedCallback } from '@mantine/hooks'
 import { useState } from 'react'
+import { FilterBar as Bar, FilterSelect, FilterText } from '../../kit/filter-bar.tsx'
 import { type Filter, type FilterName, isId, narrows, type Span, spans } from './filter.ts'
 import { type ActorsData, actorKinds, outcomes } from './queries.ts'
 import { useText } from './text.ts'
@@ -10,6 +10,9 @@ export interface FilterBarProps {
   readonly actors: ActorsData | undefined
   readonly onChange: (changes: Partial<Record<FilterName, string | null>>) => void
 }
+
+const wide = { base: 12, sm: 6, md: 3 }
+const narrow = { base: 6, sm: 3, md: 1.5 }
 
 /** What the log is narrowed to; all of it stands in the page's address, so it can be kept and passed on. */
 export function FilterBar({ filter, actors, onChange }: FilterBarProps) {
@@ -21,89 +24,54 @@ export function FilterBar({ filter, actors, onChange }: FilterBarProps) {
     changeLater(changes)
   }
   const actor = filter.actor && ('kind' in filter.actor ? filter.actor.kind : filter.actor.id)
-  const clearOne = (name: string) => ({ 'aria-label': t('filter.clearOne', { name }) })
+  const clear = () => {
+    setTyped({ operation: '', session: '' })
+    onChange({ actor: null, operation: null, outcome: null, session: null, since: null })
+  }
   return (
-    <Grid gap="xs" align="flex-start" component="search" aria-label={t('filter')}>
-      <Grid.Col span={{ base: 12, sm: 6, md: 3 }}>
-        <Select
-          label={t('actor')}
-          placeholder={t('filter.everybody')}
-          data={actorChoices(actors, t, actor)}
-          value={actor}
-          onChange={(value) => onChange({ actor: value })}
-          searchable
-          limit={100}
-          nothingFoundMessage={t('filter.nobody')}
-          clearable
-          clearButtonProps={clearOne(t('actor'))}
-        />
-      </Grid.Col>
-      <Grid.Col span={{ base: 12, sm: 6, md: 3 }}>
-        <TextInput
-          label={t('operation')}
-          placeholder="submit_session"
-          value={typed.operation}
-          onChange={(event) => type({ operation: event.currentTarget.value })}
-          rightSection={
-            typed.operation && (
-              <CloseButton size="sm" onClick={() => type({ operation: '' })} {...clearOne(t('operation'))} />
-            )
-          }
-          autoComplete="off"
-          spellCheck={false}
-        />
-      </Grid.Col>
-      <Grid.Col span={{ base: 6, sm: 3, md: 1.5 }}>
-        <Select
-          label={t('outcome')}
-          placeholder={t('filter.all')}
-          data={outcomes.map((value) => ({ value, label: t(`outcome.${value}`) }))}
-          value={filter.outcome}
-          onChange={(outcome) => onChange({ outcome })}
-          clearable
-          clearButtonProps={clearOne(t('outcome'))}
-        />
-      </Grid.Col>
-      <Grid.Col span={{ base: 6, sm: 3, md: 1.5 }}>
-        <Select
-          label={t('at')}
-          placeholder={t('filter.anyTime')}
-          data={(Object.keys(spans) as Span[]).map((value) => ({ value, label: t(`filter.${value}`) }))}
-          value={filter.span}
-          onChange={(since) => onChange({ since })}
-          clearable
-          clearButtonProps={clearOne(t('at'))}
-        />
-      </Grid.Col>
-      <Grid.Col span={{ base: 12, sm: 6, md: 3 }}>
-        <TextInput
-          label={t('session')}
-          placeholder={t('session.hint')}
-          value={typed.session}
-          onChange={(event) => type({ session: event.currentTarget.value.trim() })}
-          error={typed.session !== '' && !isId(typed.session) && t('session.wrong')}
-          rightSection={
-            typed.session && <CloseButton size="sm" onClick={() => type({ session: '' })} {...clearOne(t('session'))} />
-          }
-          autoComplete="off"
-          spellCheck={false}
-        />
-      </Grid.Col>
-      {narrows(filter) && (
-        <Grid.Col span={12}>
-          <Button
-            variant="subtle"
-            size="compact-sm"
-            onClick={() => {
-              setTyped({ operation: '', session: '' })
-              onChange({ actor: null, operation: null, outcome: null, session: null, since: null })
-            }}
-          >
-            {t('filter.clear')}
-          </Button>
-        </Grid.Col>
-      )}
-    </Grid>
+    <Bar label={t('filter')} onClear={narrows(filter) ? clear : undefined}>
+      <FilterSelect
+        span={wide}
+        label={t('actor')}
+        placeholder={t('filter.everybody')}
+        data={actorChoices(actors, t, actor)}
+        value={actor}
+        onChange={(value) => onChange({ actor: value })}
+        searchable
+        nothingFoundMessage={t('filter.nobody')}
+      />
+      <FilterText
+        span={wide}
+        label={t('operation')}
+        placeholder="submit_session"
+        value={typed.operation}
+        onChange={(operation) => type({ operation })}
+      />
+      <FilterSelect
+        span={narrow}
+        label={t('outcome')}
+        placeholder={t('filter.all')}
+        data={outcomes.map((value) => ({ value, label: t(`outcome.${value}`) }))}
+        value={filter.outcome}
+        onChange={(outcome) => onChange({ outcome })}
+      />
+      <FilterSelect
+        span={narrow}
+        label={t('at')}
+        placeholder={t('filter.anyTime')}
+        data={(Object.keys(spans) as Span[]).map((value) => ({ value, label: t(`filter.${value}`) }))}
+        value={filter.span}
+        onChange={(since) => onChange({ since })}
+      />
+      <FilterText
+        span={wide}
+        label={t('session')}
+        placeholder={t('session.hint')}
+        value={typed.session}
+        onChange={(text) => type({ session: text.trim() })}
+        error={typed.session !== '' && !isId(typed.session) && t('session.wrong')}
+      />
+    </Bar>
   )
 }
 

@@ -1,12 +1,10 @@
-import { Button, Tabs } from '@mantine/core'
-import { IconZoomQuestion } from '@tabler/icons-react'
+import { Tabs } from '@mantine/core'
 import { useState } from 'react'
-import { Link, useParams, useSearchParams } from 'react-router'
+import { useParams, useSearchParams } from 'react-router'
 import { useLive } from '../../api/hooks.ts'
 import { useCan } from '../../app/context.tsx'
-import { EmptyState } from '../../kit/empty-state.tsx'
+import { AbsentRow } from '../../kit/absent-row.tsx'
 import { LiveDot } from '../../kit/live-dot.tsx'
-import { Loaded } from '../../kit/loaded.tsx'
 import { PageHeader } from '../../kit/page-header.tsx'
 import { hearsEvents, newerFirst, takesPayloads, titleOf } from '../connector-parts/manifest.ts'
 import { ConnectionState } from '../connector-parts/states.tsx'
@@ -28,24 +26,14 @@ export function Component() {
   const row = connection.data?.connections_by_pk
   if (row && row.id === id) return <Page connection={row} />
   return (
-    <>
-      <PageHeader title={t('connection')} back={{ to: '/connections', label: t('list') }} />
-      <Loaded of={connection}>
-        {() => (
-          <EmptyState
-            icon={IconZoomQuestion}
-            title={t('gone.title')}
-            action={
-              <Button component={Link} to="/connections" variant="default">
-                {t('list')}
-              </Button>
-            }
-          >
-            {t('gone.text')}
-          </EmptyState>
-        )}
-      </Loaded>
-    </>
+    <AbsentRow
+      of={connection}
+      title={t('connection')}
+      list={{ to: '/connections', label: t('list') }}
+      goneTitle={t('gone.title')}
+    >
+      {t('gone.text')}
+    </AbsentRow>
   )
 }
 

@@ -37,7 +37,7 @@ export function Overview({ connection, newer, onUpgrade }: OverviewProps) {
           icon={<IconAlertTriangle aria-hidden />}
           title={t(connection.health === 'disabled' ? 'stopped' : 'failing')}
         >
-          <Text size="sm" style={{ overflowWrap: 'anywhere' }}>
+          <Text size="sm" lang="en" style={{ overflowWrap: 'anywhere' }}>
             {connection.state_reason}
           </Text>
           {connection.probe_at && (

@@ -1,12 +1,11 @@
 import { Alert, Badge, Button, Group, List, Menu, Paper, Stack, Text } from '@mantine/core'
-import { IconBan, IconPlugConnected, IconShieldCheck, IconTrash, IconZoomQuestion } from '@tabler/icons-react'
+import { IconBan, IconPlugConnected, IconShieldCheck, IconTrash } from '@tabler/icons-react'
 import { useState } from 'react'
 import { Link, useParams } from 'react-router'
 import { useLive } from '../../api/hooks.ts'
 import { useCan, useOwner } from '../../app/context.tsx'
+import { AbsentRow } from '../../kit/absent-row.tsx'
 import { CopyText } from '../../kit/copy-button.tsx'
-import { EmptyState } from '../../kit/empty-state.tsx'
-import { Loaded } from '../../kit/loaded.tsx'
 import { PageHeader } from '../../kit/page-header.tsx'
 import { RowMenu } from '../../kit/row-menu.tsx'
 import { Section } from '../../kit/section.tsx'
@@ -32,24 +31,9 @@ export function Component() {
   const back = { to: '/connectors', label: t('list') }
   if (!row) {
     return (
-      <>
-        <PageHeader title={t('page')} back={back} />
-        <Loaded of={connector}>
-          {() => (
-            <EmptyState
-              icon={IconZoomQuestion}
-              title={t('gone.title')}
-              action={
-                <Button component={Link} to="/connectors" variant="default">
-                  {t('list')}
-                </Button>
-              }
-            >
-              {t('gone.text')}
-            </EmptyState>
-          )}
-        </Loaded>
-      </>
+      <AbsentRow of={connector} title={t('page')} list={back} goneTitle={t('gone.title')}>
+        {t('gone.text')}
+      </AbsentRow>
     )
   }
   return (

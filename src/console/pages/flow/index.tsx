@@ -1,13 +1,12 @@
 import { Alert, Button, Group, Stack } from '@mantine/core'
 import { useDisclosure } from '@mantine/hooks'
-import { IconAlertTriangle, IconFlask, IconMapOff, IconPencil } from '@tabler/icons-react'
-import { Link, useParams } from 'react-router'
+import { IconAlertTriangle, IconFlask, IconPencil } from '@tabler/icons-react'
+import { useParams } from 'react-router'
 import { useLive } from '../../api/hooks.ts'
 import { useCan } from '../../app/context.tsx'
+import { AbsentRow } from '../../kit/absent-row.tsx'
 import { CopyText } from '../../kit/copy-button.tsx'
-import { EmptyState } from '../../kit/empty-state.tsx'
 import { LiveDot } from '../../kit/live-dot.tsx'
-import { Loaded } from '../../kit/loaded.tsx'
 import { PageHeader } from '../../kit/page-header.tsx'
 import { useKitText } from '../../kit/text.ts'
 import { SubmitDialog } from '../sessions/submit-dialog.tsx'
@@ -27,24 +26,9 @@ export function Component() {
   const back = { to: '/flows', label: t('flows') }
   if (flow.data?.flows_by_pk) return <Flow flow={flow.data.flows_by_pk} back={back} />
   return (
-    <>
-      <PageHeader title={t(flow.data ? 'gone.title' : 'title')} back={back} />
-      <Loaded of={flow}>
-        {() => (
-          <EmptyState
-            icon={IconMapOff}
-            title={t('gone.title')}
-            action={
-              <Button component={Link} to="/flows">
-                {t('gone.action')}
-              </Button>
-            }
-          >
-            {t('gone.text')}
-          </EmptyState>
-        )}
-      </Loaded>
-    </>
+    <AbsentRow of={flow} title={t('title')} list={back} goneTitle={t('gone.title')}>
+      {t('gone.text')}
+    </AbsentRow>
   )
 }
 

@@ -1,11 +1,11 @@
 import { Alert, Badge, Button, Paper, SimpleGrid, Stack, Text } from '@mantine/core'
 import { useDisclosure } from '@mantine/hooks'
-import { IconInfoCircle, IconMapOff, IconPencil, IconPlayerPause, IconPlayerPlay } from '@tabler/icons-react'
-import { Link, useParams } from 'react-router'
+import { IconInfoCircle, IconPencil, IconPlayerPause, IconPlayerPlay } from '@tabler/icons-react'
+import { useParams } from 'react-router'
 import { useAction, useLive } from '../../api/hooks.ts'
 import { useCan, useOwner } from '../../app/context.tsx'
+import { AbsentRow } from '../../kit/absent-row.tsx'
 import { CopyText } from '../../kit/copy-button.tsx'
-import { EmptyState } from '../../kit/empty-state.tsx'
 import { LiveDot } from '../../kit/live-dot.tsx'
 import { Loaded } from '../../kit/loaded.tsx'
 import { PageHeader } from '../../kit/page-header.tsx'
@@ -33,24 +33,9 @@ export function Component() {
   const found = integration.data?.integrations_by_pk
   if (found) return <Integration integration={found} back={back} />
   return (
-    <>
-      <PageHeader title={t(integration.data ? 'gone.title' : 'title')} back={back} />
-      <Loaded of={integration}>
-        {() => (
-          <EmptyState
-            icon={IconMapOff}
-            title={t('gone.title')}
-            action={
-              <Button component={Link} to="/integrations">
-                {t('gone.action')}
-              </Button>
-            }
-          >
-            {t('gone.text')}
-          </EmptyState>
-        )}
-      </Loaded>
-    </>
+    <AbsentRow of={integration} title={t('title')} list={back} goneTitle={t('gone.title')}>
+      {t('gone.text')}
+    </AbsentRow>
   )
 }
 

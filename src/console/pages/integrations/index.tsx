@@ -4,10 +4,7 @@ import { IconArrowsExchange, IconPlus } from '@tabler/icons-react'
 import { useState } from 'react'
 import { useLive } from '../../api/hooks.ts'
 import { useCan, useOwner } from '../../app/context.tsx'
-import { EmptyState } from '../../kit/empty-state.tsx'
-import { LiveDot } from '../../kit/live-dot.tsx'
-import { Loaded } from '../../kit/loaded.tsx'
-import { PageHeader } from '../../kit/page-header.tsx'
+import { ListPage } from '../../kit/list-page.tsx'
 import { CreateDialog } from './create-dialog.tsx'
 import { IntegrationList } from './integration-list.tsx'
 import { liveIntegrations } from './queries.ts'
@@ -27,34 +24,30 @@ export function Component() {
     { owner, flows: team ? { flow: { team_id: owner } } : {}, limit },
     { keep: true },
   )
-  const isEmpty = integrations.data?.integrations.length === 0
-  const create = edit && (
-    <Button leftSection={<IconPlus size={18} aria-hidden />} onClick={open}>
-      {t('create')}
-    </Button>
-  )
   return (
     <>
-      <PageHeader
+      <ListPage
         title={t('title')}
         description={t(team ? 'description' : 'platform.description')}
-        badge={<LiveDot />}
-        actions={isEmpty ? undefined : create}
-      />
-      <Loaded of={integrations}>
-        {({ integrations: rows }) =>
-          rows.length === 0 ? (
-            <EmptyState icon={IconArrowsExchange} title={t('empty.title')} action={create}>
-              {t(!team ? 'platform.empty' : edit ? 'empty.text' : 'empty.viewer')}
-            </EmptyState>
-          ) : (
-            <IntegrationList
-              rows={rows}
-              onMore={rows.length === limit ? () => setLimit(limit + pageSize) : undefined}
-            />
+        action={
+          edit && (
+            <Button leftSection={<IconPlus size={18} aria-hidden />} onClick={open}>
+              {t('create')}
+            </Button>
           )
         }
-      </Loaded>
+        of={integrations}
+        rows={integrations.data?.integrations}
+        empty={{
+          icon: IconArrowsExchange,
+          title: t('empty.title'),
+          text: t(!team ? 'platform.empty' : edit ? 'empty.text' : 'empty.viewer'),
+        }}
+      >
+        {(rows) => (
+          <IntegrationList rows={rows} onMore={rows.length === limit ? () => setLimit(limit + pageSize) : undefined} />
+        )}
+      </ListPage>
       {creating && <CreateDialog onClose={close} />}
     </>
   )

@@ -46,7 +46,7 @@ export function DeliveryDetail({ delivery, runs, canRun }: DeliveryDetailProps) 
         )}
       </Text>
       {last_error && status !== 'succeeded' && (
-        <Text size="sm" component="div" style={{ overflowWrap: 'anywhere' }}>
+        <Text size="sm" component="div" lang="en" style={{ overflowWrap: 'anywhere' }}>
           {last_error}
         </Text>
       )}
@@ -147,7 +147,7 @@ function Attempt({ attempt }: { readonly attempt: AttemptRow }) {
         </Text>
       </Group>
       {error_message && (
-        <Text size="sm" component="span" style={{ overflowWrap: 'anywhere' }}>
+        <Text size="sm" component="span" lang="en" style={{ overflowWrap: 'anywhere' }}>
           {error_message}
         </Text>
       )}

@@ -30,7 +30,7 @@ export function AttemptView({ attempt }: { readonly attempt: Attempt }) {
       </Group>
       <Stack gap="xs" mt="xs">
         {error_message && (
-          <Text size="sm" style={{ overflowWrap: 'anywhere' }}>
+          <Text size="sm" lang="en" style={{ overflowWrap: 'anywhere' }}>
             {error_message}
           </Text>
         )}

@@ -74,7 +74,7 @@ function NewsItem({ row: { type, detail, created_at, mailed_at }, ...rest }: { r
       }
     >
       {[...new Set(said)].map((text) => (
-        <Text key={text} size="sm" style={{ overflowWrap: 'anywhere' }}>
+        <Text key={text} size="sm" lang="en" style={{ overflowWrap: 'anywhere' }}>
           {text}
         </Text>
       ))}
