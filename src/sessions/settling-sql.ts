@@ -274,6 +274,23 @@ const insertRuns = (session: string, runs: string, from: string) => `
          calls jsonb, connector text, revision int, started_at timestamptz, duration_ms float8)
     join connections c on c.id = r.connection_id`
 
+/**
+ * What the last of `$runs` of each connection says goes into its `last_run_*`, as with the runs of consumers: when the status
+ * changes, and else once a minute. A row that somebody else is writing is left to them: chains would wait for each other,
+ * and each knows its connections in an order of its own.
+ */
+const tellLastRuns = (runs: string, from: string) => `
+  update connections c
+     set last_run_at = ran.started_at, last_run_status = ran.status, last_run_message = left(ran.message, 500)
+    from (select l.*
+            from (select distinct on (r.connection_id) r.connection_id, r.status::run_status as status, r.message, r.started_at
+                    from ${from} jsonb_to_recordset(${runs}) as r(connection_id uuid, status text, message text, started_at timestamptz)
+                   order by r.connection_id, r.started_at desc) l
+            join connections c on c.id = l.connection_id
+           where c.last_run_status is distinct from l.status or c.last_run_at < l.started_at - interval '1 minute'
+             for no key update of c skip locked) ran
+   where c.id = ran.connection_id`
+
 const finishSql = `
 with old as materialized (
   select s.*, x.connection_ids
@@ -351,6 +368,7 @@ with old as materialized (
     join session_grants g on g.session_id = event.session_id and g.integration_id = target.integration_id and ${liveGrant}
   returning 1
 ), ran as (${insertRuns('o.id', '$11::jsonb', 'old o cross join')}
+), last as (${tellLastRuns('$11::jsonb', 'old o cross join')}
 ), told as (
   insert into operational_events (type, team_id, connection_id, detail)
   select 'connection.modifier_loop', o.team_id, c.id, $13::jsonb - 'connection_id'
@@ -389,6 +407,7 @@ export async function releaseSettling(
                attempts = case when $5 then 0 else attempts end, restarts = restarts + case when $5 then 1 else 0 end
           from held
          where x.session_id = held.id and x.lease_token = $2
+      ), last as (${tellLastRuns('$3::jsonb', '(select from held) held cross join')}
       )
       ${insertRuns('s.id', '$3::jsonb', 'sessions s cross join')}
        where s.id = $1 and s.purged_at is null`,

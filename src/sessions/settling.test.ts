@@ -305,11 +305,11 @@ describe('a modifier that fails', () => {
 it('a modifier that names a trip by its UUID moves the booking there, before anybody hears of it', async () => {
   const tripUuid = randomUUID()
   await ground.modifier((data) => (data.tripUuid ? data : { ...data, tripUuid, title: 'To the lakes' }))
-  ground.engine()
   const tripOf = async (id: string) =>
     (await ground.prisma.session.findUniqueOrThrow({ where: { id }, include: { trip: true } })).trip
   const { id } = await ground.submit({ referenceNumber: 'R-31' }, { kind: 'booking' })
   expect(await tripOf(id)).toMatchObject({ reference: 'reference:r-31' })
+  ground.engine()
   expect(await settled(id)).toMatchObject({ status: 'submitted', revision: 2 })
   expect(await tripOf(id)).toMatchObject({ reference: `trip:${tripUuid}` })
 
@@ -495,4 +495,33 @@ it('a claim waits for the disk only where a modifier can hand the session on', a
   expect(await commits()).toEqual({ modifiers: 1, waits: 'off' })
   await ground.pool.query(`update connectors set permissions = '{Calls the hosts that it names}'`)
   expect(await commits()).toEqual({ modifiers: 1, waits: 'on' })
+})
+
+it('what a modifier did last stands at its connection: a new status at once, and else once a minute', async () => {
+  let fails = false
+  const id = await ground.modifier(() => {
+    if (fails) throw new Error('The tax office is closed.')
+    return undefined
+  })
+  ground.engine({ retryMs: [] })
+  const afterNext = async () => {
+    const session = await ground.submit({ a: 1 })
+    await settled(session.id)
+    const { rows } = await ground.pool.query(
+      `select last_run_status as status, last_run_message as message, last_run_at, now() - last_run_at < interval '30 seconds' as is_new
+         from connections where id = $1`,
+      [id],
+    )
+    const { last_run_at, ...last } = rows[0] ?? {}
+    return { ...last, at: last_run_at as Date }
+  }
+  const { at: first, ...begun } = await afterNext()
+  expect(begun).toEqual({ status: 'succeeded', message: null, is_new: true })
+  expect((await afterNext()).at).toEqual(first)
+  fails = true
+  expect(await afterNext()).toMatchObject({ status: 'failed', message: 'The tax office is closed.' })
+  fails = false
+  expect(await afterNext()).toMatchObject({ status: 'succeeded', message: null })
+  await ground.pool.query(`update connections set last_run_at = now() - interval '2 minutes' where id = $1`, [id])
+  expect(await afterNext()).toMatchObject({ status: 'succeeded', is_new: true })
 })
