@@ -112,7 +112,7 @@ export async function startWorkerParts({
     ...productionOptions,
     conversions: { observe: metrics.converted, ...productionOptions?.conversions },
   })
-  const serving = await serveWorker(options, metrics)
+  const serving = await serveWorker(options, metrics, () => engine.inHand > 0)
   const engine = startDeliveryEngine({
     pool: database.pool,
     carriers,
@@ -141,15 +141,19 @@ export async function startWorkerParts({
   }
 }
 
-/** Not ready is also who has not looked for deliveries for so long; it looks every second. */
+/** Not ready is also who has not looked for deliveries for so long and has none in hand; it looks every second. */
 const stuckMs = 30_000
 
-async function serveWorker({ config, database, log }: WorkerOptions, { registry, idleMs }: WorkerMetrics) {
+async function serveWorker(
+  { config, database, log }: WorkerOptions,
+  { registry, idleMs }: WorkerMetrics,
+  isBusy: () => boolean,
+) {
   const { METRICS_HOST: host, METRICS_PORT: port } = config
   if (port === undefined) return undefined
   const ready = await createReadiness({
     pool: database.pool,
-    checks: { deliveries: () => idleMs() < stuckMs },
+    checks: { deliveries: () => idleMs() < stuckMs || isBusy() },
   })
   const serving = await serveMetrics({ registry, ready, host, port, variable: 'METRICS_PORT', log })
   log.info({ url: serving.url }, 'metrics are served')
@@ -158,14 +162,15 @@ async function serveWorker({ config, database, log }: WorkerOptions, { registry,
 
 function allSchedules({ config, database, files, log }: WorkerOptions): readonly Schedule[] {
   const { pool } = database
+  const { RETENTION_DAYS: retentionDays, HISTORY_DAYS: historyDays, RECORD_DAYS: recordDays } = config
   return [
-    ...deliverySchedules({ pool, log }),
-    ...fileSchedules({ ...createFileParts({ config, pool, files, log }), retentionDays: config.RETENTION_DAYS }),
+    ...deliverySchedules({ pool, historyDays, log }),
+    ...fileSchedules({ ...createFileParts({ config, pool, files, log }), retentionDays }),
     ...accessSchedules({ pool }),
     ...peopleSchedules({ pool }),
     ...twoPhaseSchedules({ pool, log }),
-    ...sessionSchedules({ pool, files, mailFolder: config.MAIL_FOLDER, log }),
-    ...rawSourceSchedules({ pool, retentionDays: config.RETENTION_DAYS, log }),
+    ...sessionSchedules({ pool, files, mailFolder: config.MAIL_FOLDER, recordDays, log }),
+    ...rawSourceSchedules({ pool, retentionDays, historyDays, recordDays, log }),
   ]
 }
 
