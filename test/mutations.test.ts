@@ -205,6 +205,15 @@ describe('inserting', () => {
     ['a missing column', () => ({ name: undefined }), 'VALIDATION_FAILED', /name is required/, '.objects[1].name'],
     ['null', () => ({ name: null }), 'VALIDATION_FAILED', /must not be null/, '.objects[1].name'],
     ['U+0000', () => ({ name: 'a\u0000' }), 'VALIDATION_FAILED', /U\+0000/, ''],
+    ['an empty slug', () => ({ slug: '' }), 'VALIDATION_FAILED', /1 to 200 characters/, '.objects[1].slug'],
+    ['a slug with a blank', () => ({ slug: 'a b' }), 'VALIDATION_FAILED', /no blanks/, '.objects[1].slug'],
+    [
+      'a slug that no submission could name',
+      () => ({ slug: 'a'.repeat(201) }),
+      'VALIDATION_FAILED',
+      /1 to 200/,
+      '.objects[1].slug',
+    ],
   ])('refuses %s with its place, and writes nothing', async (_, changes, code, message, place) => {
     const { slug: taken } = await aFlow()
     const object = { team_id: world.camden.id, slug: slug(), name: 'a name' }

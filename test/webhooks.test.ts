@@ -95,6 +95,15 @@ describe('configuration', () => {
     expect(refused).toMatchObject({ code: 'VALIDATION_FAILED', message: expect.stringMatching(message) })
   })
 
+  it('what PostgreSQL cannot store is refused by actions as it is by tables', async () => {
+    const object = { integration_id: world.camden.granted.id, name: 'a\0b', url: 'https://office.example/hook' }
+    const create = 'mutation ($object: create_webhook_input!) { create_webhook(object: $object) { id } }'
+    expect(await refuse('editor', create, { object })).toMatchObject({
+      code: 'VALIDATION_FAILED',
+      message: expect.stringContaining('U+0000'),
+    })
+  })
+
   it('secret headers are set and never shown; another team has no such webhook', async () => {
     const id = await aWebhook()
     const set = `mutation ($id: uuid!, $headers: jsonb, $secret: jsonb) {

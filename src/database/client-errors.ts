@@ -43,7 +43,22 @@ const told: Readonly<Record<string, (error: PostgresError) => SluiceError>> = {
 export function clientError(error: unknown): SluiceError | null {
   if (error instanceof SluiceError) return error
   if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') return null
-  return told[error.code]?.(error as unknown as PostgresError) ?? null
+  const said = fromPrisma(error) ?? (error as unknown as PostgresError)
+  return told[said.code]?.(said) ?? null
+}
+
+/** What Postgres said, where Prisma tells of it in words of its own. */
+function fromPrisma(error: Error): PostgresError | undefined {
+  const { meta } = error as { meta?: { driverAdapterError?: { cause?: unknown } } }
+  const cause = meta?.driverAdapterError?.cause as
+    | { originalCode?: string; originalMessage?: string; constraint?: { index?: string } }
+    | undefined
+  if (typeof cause?.originalCode !== 'string') return undefined
+  return {
+    code: cause.originalCode,
+    message: cause.originalMessage ?? error.message,
+    ...(cause.constraint?.index ? { constraint: cause.constraint.index } : {}),
+  }
 }
 
 function overtaken(): SluiceError {

@@ -8,6 +8,7 @@ import type { TableRules, WriteRules, WrittenRow } from '../tables/write-rules.t
 import { notificationEmailRules } from '../webhooks/notification-email.ts'
 import { insertWebhookSecrets } from '../webhooks/secrets.ts'
 import { checkNewWebhook, checkWebhookChange, checkWebhookRow, type WebhookRules } from '../webhooks/webhooks.ts'
+import { slugRules } from './slug-rules.ts'
 
 export interface WriteRulesOptions {
   readonly sealer: Sealer
@@ -18,7 +19,9 @@ export interface WriteRulesOptions {
 
 export function createWriteRules({ sealer, webhooks, checker, retention }: WriteRulesOptions): WriteRules {
   return {
-    teams: both(teamRetentionRules(retention), notificationEmailRules),
+    teams: both(slugRules, both(teamRetentionRules(retention), notificationEmailRules)),
+    flows: slugRules,
+    integrations: slugRules,
     payload_schemas: payloadSchemaRules(checker),
     webhooks: {
       beforeInsert: (values) => checkNewWebhook(webhooks, values),
