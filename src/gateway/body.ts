@@ -24,9 +24,11 @@ export function readBody(request: IncomingMessage, limit: number): Promise<Buffe
     }
     request.on('data', take)
     request.once('end', () => resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, size)))
-    request.once('error', reject)
-    // A client that goes away in the middle: `close` comes without `end`.
-    request.once('close', () => reject(new SluiceError('BAD_REQUEST', 'The request ended before its body did.')))
+    // A client that goes away in the middle: nothing that an operator should be told of.
+    const ended = (cause?: Error) =>
+      reject(new SluiceError('BAD_REQUEST', 'The request ended before its body did.', { cause }))
+    request.once('error', ended)
+    request.once('close', () => ended())
   })
 }
 

@@ -13,7 +13,7 @@ import { type ReadinessReport, serveMetrics } from '../metrics.ts'
 import { openAccess } from './access-parts.ts'
 import { openDomain } from './domain-parts.ts'
 import { createEngine } from './engine.ts'
-import { openGraphQLSocket } from './graphql-socket.ts'
+import { openGraphQLSocket, wantsSocket } from './graphql-socket.ts'
 import { createInboundHooks } from './inbound-hooks.ts'
 import { listen } from './listen.ts'
 import { openLive } from './live-parts.ts'
@@ -101,7 +101,8 @@ export async function startGateway({ config, database, sealer, log }: GatewayOpt
   const route = createRoutes({ ...shared, config, database, access, files, inbound, origins, ready, committed })
 
   // Five minutes for a whole request: 30 MiB at 100 kB/s.
-  const server = createServer({ requestTimeout: 300_000, headersTimeout: 20_000 }, (request, response) => {
+  const timeouts = { requestTimeout: 300_000, headersTimeout: 20_000 }
+  const server = createServer({ ...timeouts, shouldUpgradeCallback: wantsSocket }, (request, response) => {
     const requestId = requestIdOf(request.headers)
     const path = requestPath(request)
     shared.meter.begin(path, response, ({ outcome, tookMs, ...ended }) => {

@@ -66,6 +66,13 @@ const heartbeatMs = 12_000
 /** Too much was asked for: Too Many Requests, as close codes of this protocol are named. */
 const tooManyRequests = 4429
 
+/**
+ * Whether a request asks for a WebSocket. Other upgrades are offers that may be passed over (RFC 9110, section 7.8): Java's
+ * HTTP client, for one, offers `h2c` with its first request over plain HTTP, and means that request.
+ */
+export const wantsSocket = ({ headers }: import('node:http').IncomingMessage): boolean =>
+  /\bwebsocket\b/i.test(headers.upgrade ?? '')
+
 export function openGraphQLSocket(options: GraphQLSocketOptions): {
   readonly counts: SocketCounts
   close(): Promise<void>

@@ -1,8 +1,11 @@
 /** Whatever guards an operation guards it on every transport. */
 import { createHash } from 'node:crypto'
+import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { type IncomingMessage, request } from 'node:http'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { text } from 'node:stream/consumers'
 import { gzipSync } from 'node:zlib'
 import { getIntrospectionQuery } from 'graphql'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -321,6 +324,18 @@ describe('HTTP', () => {
     const response = await call(gzipSync(json), { 'content-type': 'application/json', 'content-encoding': 'gzip' })
     expect(response.status).toBe(415)
     expect(await response.json()).toMatchObject({ errors: [{ message: expect.stringMatching(/uncompressed/) }] })
+  })
+
+  it("answers a request that offers HTTP/2 beside it, as Java's client does", async () => {
+    const offer = { connection: 'Upgrade, HTTP2-Settings', upgrade: 'h2c', 'http2-settings': 'AAEAAEAAAAIAAAAB' }
+    const asked = request(`${world.url}/graphql`, {
+      method: 'POST',
+      headers: { authorization: consumer, 'content-type': 'application/json', ...offer },
+    })
+    asked.end(json)
+    const [response] = (await once(asked, 'response')) as [IncomingMessage]
+    expect(response.statusCode).toBe(200)
+    expect(JSON.parse(await text(response))).toEqual({ data: { whoami: { role: 'consumer' } } })
   })
 
   it('runs no mutation by GET', async () => {
