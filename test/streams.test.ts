@@ -122,6 +122,11 @@ describe('a stream', () => {
       '(batch_size: 1, cursor: [{initial_value: {position: "", submitted_at: "2026-01-01"}}])',
       /exactly one column/,
     ],
+    [
+      'a position that is none',
+      '(batch_size: 1, cursor: [{initial_value: {position: "01a2028b-69b5-783b-975b-b2a96acc8cfe"}}])',
+      /must be the "position" of a row that you were given/,
+    ],
     ['an empty batch', '(batch_size: 0, cursor: [{initial_value: {position: ""}}])', /between 1 and 1000/],
   ])('refuses %s', async (_, args, message) => {
     const client = connect(basic(world.camden.granted.consumer))

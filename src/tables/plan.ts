@@ -154,12 +154,20 @@ export class Planner {
     const columns = Object.entries((entry.initial_value ?? {}) as Record<string, unknown>)
     const [first] = columns
     if (!first || columns.length > 1) return refuse(`${key}.cursor.initial_value`, 'must name exactly one column')
+    const ascending = entry.ordering !== 'DESC'
+    // An id or a time taken for a position would be a stream that stays silent for ever.
+    if (first[0] === 'position' && ascending && !positionForm.test(String(first[1] ?? ''))) {
+      refuse(
+        `${key}.cursor.initial_value.position`,
+        'must be the "position" of a row that you were given, or "" to begin at the start',
+      )
+    }
     return {
       kind: 'stream',
       key,
       rows: this.#rows(from, { where }, key),
       fields: this.selected(from, type, nodes),
-      cursor: { column: first[0], from: first[1] ?? null, ascending: entry.ordering !== 'DESC' },
+      cursor: { column: first[0], from: first[1] ?? null, ascending },
       batchSize,
     }
   }
@@ -359,6 +367,9 @@ const anyLimit = 2_147_483_647
 
 /** Columns that one list may be ordered by or made distinct on. */
 const sortLimit = 10
+
+/** A position (transaction and sequence), a horizon (transaction alone), or nothing: the start. */
+const positionForm = /^([0-9a-f]{16}|[0-9a-f]{32})?$/
 
 function refuse(path: string, problem: string): never {
   throw new SluiceError('VALIDATION_FAILED', `${path} ${problem}.`, { path })
