@@ -163,6 +163,10 @@ const schema = z.object({
   RETENTION_AFTER_RETRIEVAL_DAYS: days.default(5),
   /** The most that a team may set of either. */
   RETENTION_MAX_DAYS: days.default(365),
+  /** How long records are kept of what was done: failed attempts, runs, operational events, replays, deliveries of purged sessions. */
+  HISTORY_DAYS: days.default(90),
+  /** How long what a purge leaves of a session is kept, after the purge. */
+  RECORD_DAYS: days.default(2555),
   /** A folder of JSON Schemas that are stored for every team at start. */
   SCHEMA_FOLDER: z.string().min(1).optional(),
   /** Life of an access token, in seconds. */

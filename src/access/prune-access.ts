@@ -14,10 +14,14 @@ export function accessSchedules({ pool }: { readonly pool: Pool }) {
   return [{ name: 'prune_access', cron: '41 * * * *', run: () => pruneAccess(pool) }]
 }
 
-/** Deletes revoked tokens, deleted rows' marks, used assertions and counts of failures that are over. */
+/** Secrets that have ended are shown with their credential for so long. */
+const secretDays = 90
+
+/** Deletes revoked tokens, deleted rows' marks, used assertions, counts of failures that are over, and secrets that ended long ago. */
 export async function pruneAccess(pool: Pool): Promise<void> {
   await pool.query(`delete from revoked_tokens where expires_at < now() - interval '1 hour'`)
   await pool.query('delete from ended_access where ended_at < now() - make_interval(hours => $1)', [endedHours])
   await pool.query('delete from client_assertions where expires_at < now()')
+  await pool.query('delete from api_secrets where expires_at < now() - make_interval(days => $1)', [secretDays])
   await pool.query('delete from rate_limits where expire < $1', [Date.now()])
 }

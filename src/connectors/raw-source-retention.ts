@@ -1,15 +1,19 @@
 /**
  * The end of raw sources that became no session: they stay as long as a session of their team would. Those of a session
- * are purged with it (`sessions/purge.ts`).
+ * are purged with it (`sessions/purge.ts`). And the end of what says that they, and runs, were here.
  */
 import type pg from 'pg'
 import type { Schedule } from '../delivery/jobs.ts'
 import type { Log } from '../log.ts'
+import { pruneConnectors } from './prune-connectors.ts'
 
 export interface RawSourceRetention {
   readonly pool: pg.Pool
   /** Days, where the team has not set its own. */
   readonly retentionDays: number
+  /** Days that runs and purged raw sources are listed; and that the digest of a source is kept, by which it is known again. */
+  readonly historyDays: number
+  readonly recordDays: number
   readonly log: Log
 }
 
@@ -27,6 +31,16 @@ export function rawSourceSchedules(parts: RawSourceRetention): readonly Schedule
         if (purged > 0) parts.log.info({ purged }, 'purged raw sources whose retention has ended')
       },
     },
+    {
+      name: 'prune_connectors',
+      cron: '7 2 * * *',
+      async run() {
+        const ago = (days: number) => new Date(Date.now() - days * 86_400_000)
+        const { pool, historyDays, recordDays } = parts
+        const removed = await pruneConnectors(pool, { before: ago(historyDays), forget: ago(recordDays) })
+        if (removed > 0) parts.log.info({ removed }, 'pruned runs, raw sources and labels')
+      },
+    },
   ]
 }
 
@@ -36,7 +50,10 @@ export function rawSourceSchedules(parts: RawSourceRetention): readonly Schedule
  *
  * @returns how many sources were purged.
  */
-export async function purgeRawSources({ pool, retentionDays }: Omit<RawSourceRetention, 'log'>): Promise<number> {
+export async function purgeRawSources({
+  pool,
+  retentionDays,
+}: Pick<RawSourceRetention, 'pool' | 'retentionDays'>): Promise<number> {
   let all = 0
   for (;;) {
     const { rows } = await pool.query<{ purged: number }>({

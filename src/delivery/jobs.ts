@@ -3,6 +3,7 @@ import type pg from 'pg'
 import type { Log } from '../log.ts'
 import { pruneAttempts } from './prune-attempts.ts'
 import { createChangeLogPruner } from './prune-change-log.ts'
+import { pruneHistory } from './prune-history.ts'
 import { pruneLeases } from './renew.ts'
 
 /** A job that one worker of an installation runs at its time. */
@@ -21,7 +22,14 @@ const day = 24 * 60 * minute
 const changeLogMs = 5 * minute
 const attemptsMs = 30 * day
 
-export function deliverySchedules({ pool, log }: { readonly pool: pg.Pool; readonly log: Log }): readonly Schedule[] {
+export interface DeliveryKeeping {
+  readonly pool: pg.Pool
+  /** Days that records of what was done are kept. */
+  readonly historyDays: number
+  readonly log: Log
+}
+
+export function deliverySchedules({ pool, historyDays, log }: DeliveryKeeping): readonly Schedule[] {
   const changeLog = createChangeLogPruner(pool, { keepMs: changeLogMs })
   return [
     {
@@ -44,8 +52,19 @@ export function deliverySchedules({ pool, log }: { readonly pool: pg.Pool; reado
       name: 'prune_attempts',
       cron: '17 * * * *',
       async run() {
-        const removed = await pruneAttempts(pool, { olderThanMs: attemptsMs })
-        if (removed > 0) log.info({ removed }, 'pruned attempts of deliveries that succeeded')
+        const removed = await pruneAttempts(pool, {
+          olderThanMs: Math.min(attemptsMs, historyDays * day),
+          failedOlderThanMs: historyDays * day,
+        })
+        if (removed > 0) log.info({ removed }, 'pruned attempts of deliveries that are final')
+      },
+    },
+    {
+      name: 'prune_history',
+      cron: '47 1 * * *',
+      async run() {
+        const removed = await pruneHistory(pool, { before: new Date(Date.now() - historyDays * day) })
+        if (Object.values(removed).some((count) => count > 0)) log.info(removed, 'pruned what was delivered and told')
       },
     },
   ]

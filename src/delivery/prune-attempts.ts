@@ -1,10 +1,12 @@
-/** Removes the attempts of deliveries that succeeded long ago. What failed stays, to be looked into. */
+/** Removes the attempts of deliveries that succeeded long ago. What failed stays for longer, to be looked into. */
 import type pg from 'pg'
 
 export interface PruneAttemptsOptions {
-  /** Attempts that began longer ago than this go, in milliseconds. */
+  /** Attempts of deliveries that succeeded go when they began longer ago than this, in milliseconds. */
   readonly olderThanMs: number
-  /** Rows of one statement, so that none runs long. @default 5000 */
+  /** Those of the others, once they are final. @default for ever */
+  readonly failedOlderThanMs?: number
+  /** Rows of one statement, so that none runs long. @default 2000 */
   readonly batch?: number
 }
 
@@ -16,9 +18,10 @@ export interface PruneAttemptsOptions {
  */
 export async function pruneAttempts(
   pool: pg.Pool,
-  { olderThanMs, batch = 2000 }: PruneAttemptsOptions,
+  { olderThanMs, failedOlderThanMs, batch = 2000 }: PruneAttemptsOptions,
 ): Promise<number> {
   const end = firstIdOf(new Date(Date.now() - olderThanMs))
+  const failedEnd = firstIdOf(new Date(failedOlderThanMs === undefined ? 0 : Date.now() - failedOlderThanMs))
   let after = '00000000-0000-0000-0000-000000000000'
   let removed = 0
   for (;;) {
@@ -27,11 +30,12 @@ export async function pruneAttempts(
          select id, delivery_id from delivery_attempts where id > $1 and id < $2 order by id limit $3
        ), gone as (
          delete from delivery_attempts a using span, deliveries d
-          where a.id = span.id and d.id = span.delivery_id and d.status = 'succeeded'
+          where a.id = span.id and d.id = span.delivery_id
+            and (d.status = 'succeeded' or (a.id < $4 and d.due_at is null))
          returning a.id
        )
        select (select id from span order by id desc limit 1) as last, (select count(*) from gone)::int as removed`,
-      [after, end, batch],
+      [after, end, batch, failedEnd],
     )
     removed += rows[0]?.removed ?? 0
     const last = rows[0]?.last

@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type TestDatabase, testDatabase } from '../../test/ground/database.ts'
 import { plantDeliveries, plantTeam, plantWebhook, until } from './deliveries.fixture.ts'
 import { firstIdOf, pruneAttempts } from './prune-attempts.ts'
 import { createChangeLogPruner } from './prune-change-log.ts'
+import { pruneHistory } from './prune-history.ts'
 import { pruneLeases } from './renew.ts'
 
 let ground: TestDatabase
@@ -62,6 +64,7 @@ test('the change log loses what has been readable for long, in batches, and noth
 
 test('old attempts of succeeded deliveries go; those of others, and new ones, stay', async () => {
   const { pool } = ground.database
+  await pool.query('delete from teams')
   const planted = await plantTeam(pool)
   const ids = await plantDeliveries(pool, planted, [await plantWebhook(pool, planted)], 30)
   await pool.query(`update deliveries set status = 'exhausted' where id = any ($1)`, [ids.slice(0, 5)])
@@ -79,6 +82,67 @@ test('old attempts of succeeded deliveries go; those of others, and new ones, st
   expect(await pruneAttempts(pool, { olderThanMs: 30 * day, batch: 7 })).toBe(25)
   expect(await count('delivery_attempts')).toBe(35)
   expect(await pruneAttempts(pool, { olderThanMs: 30 * day, batch: 7 })).toBe(0)
+  // What failed and is final goes too, later.
+  await pool.query(`update deliveries set due_at = null where id = any ($1)`, [ids.slice(0, 3)])
+  const all = { olderThanMs: 30 * day, failedOlderThanMs: 35 * day, batch: 7 }
+  expect(await pruneAttempts(pool, { ...all, failedOlderThanMs: 50 * day })).toBe(0)
+  expect(await pruneAttempts(pool, all)).toBe(3)
+})
+
+test('old events, replays, and deliveries of sessions that were purged long ago go; what runs and what is read stays', async () => {
+  const { pool } = ground.database
+  await pool.query('delete from teams')
+  const planted = await plantTeam(pool)
+  const target = await plantWebhook(pool, planted)
+  const ids = await plantDeliveries(pool, planted, [target], 9)
+  const [old, young] = [new Date(Date.now() - 100 * day), new Date(Date.now() - 10 * day)]
+  const aged = (number: number, at: Date) => `${firstIdOf(at).slice(0, -2)}${String(number).padStart(2, '0')}`
+  await pool.query(
+    `update sessions set purged_at = $2 where id in (select session_id from deliveries where id = any($1))`,
+    [ids.slice(0, 5), old],
+  )
+  await pool.query(
+    `update sessions set purged_at = $2 where id in (select session_id from deliveries where id = any($1))`,
+    [ids.slice(5, 7), young],
+  )
+  // As they would be had they been made then; the queue has nothing of deliveries that are final.
+  for (const [number, id] of ids.entries()) {
+    await pool.query(
+      `with gone as (delete from deliveries where id = $1 returning *)
+       insert into deliveries (id, event_id, session_id, team_id, integration_id, webhook_id, event_position, status, due_at)
+       select $2, event_id, session_id, team_id, integration_id, webhook_id, event_position, 'succeeded', null from gone`,
+      [id, aged(number, old)],
+    )
+  }
+  for (const [number, at] of [old, old, old, young].entries()) {
+    await pool.query(
+      `insert into operational_events (id, type, team_id, webhook_id) values ($1, 'webhook.failing', $2, $3)`,
+      [aged(number, at), planted.team_id, target.id],
+    )
+    await pool.query(`insert into replays (id, team_id, webhook_id, status, total) values ($1, $2, $3, $4, 1)`, [
+      aged(number, at),
+      planted.team_id,
+      target.id,
+      number === 0 ? 'running' : 'finished',
+    ])
+    await pool.query(`insert into replay_items (replay_id, ordinal, event_id) values ($1, 1, gen_random_uuid())`, [
+      aged(number, at),
+    ])
+  }
+  const before = new Date(Date.now() - 90 * day)
+  expect(await pruneHistory(pool, { before, batch: 2 })).toEqual({ operational_events: 3, replays: 2, deliveries: 5 })
+  expect(await count('replay_items')).toBe(2)
+  expect(await pruneHistory(pool, { before, batch: 2 })).toEqual({ operational_events: 0, replays: 0, deliveries: 0 })
+})
+
+test('of each table it is written down what ends its rows', async () => {
+  const { rows } = await ground.database.pool.query<{ name: string }>(
+    `select table_name as name from information_schema.tables where table_schema = 'public' and table_type = 'BASE TABLE'`,
+  )
+  const text = await readFile(new URL('../../docs/architecture.md', import.meta.url), 'utf8')
+  const [, housekeeping = ''] = text.split('## Housekeeping')
+  const missing = rows.map(({ name }) => name).filter((name) => !housekeeping.includes(`\`${name}\``))
+  expect(missing.filter((name) => name !== '_prisma_migrations')).toEqual([])
 })
 
 test('leases of deliveries that are final or gone are removed, those that another worker may take over stay', async () => {

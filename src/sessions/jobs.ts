@@ -1,11 +1,17 @@
 /** Housekeeping of sessions: who is told that one ends, and its end. */
 import type { Schedule } from '../delivery/jobs.ts'
 import { announceExpiring } from './expiring.ts'
+import { pruneRecords } from './prune-records.ts'
 import { blankLateTraces, type PurgeParts, purgeDue, removeLateUploads } from './purge.ts'
 
 /** Each may run on several workers at once without harm; a run that fails is made up for by the next. */
-export function sessionSchedules(parts: PurgeParts): readonly Schedule[] {
-  const { pool, log } = parts
+export function sessionSchedules(
+  parts: PurgeParts & {
+    /** Days that a session's record stays after its purge. */
+    readonly recordDays: number
+  },
+): readonly Schedule[] {
+  const { pool, recordDays, log } = parts
   return [
     {
       name: 'purge_sessions',
@@ -20,6 +26,14 @@ export function sessionSchedules(parts: PurgeParts): readonly Schedule[] {
       async run() {
         await blankLateTraces(parts)
         await removeLateUploads(parts)
+      },
+    },
+    {
+      name: 'prune_records',
+      cron: '37 2 * * *',
+      async run() {
+        const removed = await pruneRecords(pool, { before: new Date(Date.now() - recordDays * 86_400_000) })
+        if (removed > 0) log.info({ removed }, 'removed records of sessions that were purged long ago')
       },
     },
     {

@@ -6,6 +6,7 @@ import { Client } from 'minio'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type TestStorage, testStorage } from '../../test/ground/storage.ts'
 import { aSession, basic, buildWorld, type World } from '../../test/ground/world.ts'
+import { pruneConnectors } from '../connectors/prune-connectors.ts'
 import { connectionStore } from '../connectors/run-files.ts'
 import { claimDeliveries } from '../delivery/claim.ts'
 import { createMailer } from '../egress/mail.ts'
@@ -15,6 +16,7 @@ import { newObjectKey } from '../files/keys.ts'
 import { sweepStores } from '../files/store-items.ts'
 import { silentLog } from '../log.ts'
 import { announceExpiring } from './expiring.ts'
+import { pruneRecords } from './prune-records.ts'
 import { blankLateTraces, type PurgeParts, purgeDue, removeLateUploads } from './purge.ts'
 
 let world: World
@@ -333,6 +335,37 @@ describe('the end of a session', () => {
     expect((await dump()).split('\n').filter((row) => row.includes(marker))).toEqual([])
     expect(await bucket()).not.toContain(marker)
     expect(await mails()).not.toContain(marker)
+  })
+})
+
+describe('long after its end', () => {
+  it('nothing is left of a session but its audit entries; before that, runs and raw sources go', async () => {
+    const { pool } = world.database
+    const [id, other] = [await plant(randomUUID()), await plant(randomUUID())]
+    await pool.query('update session_grants set expires_at = now() where session_id = $1', [id])
+    await purgeDue(parts)
+    // As if it had been long ago; runs are old by their ids.
+    await pool.query(`update sessions set purged_at = purged_at - interval '100 days' where id = $1`, [id])
+    await pool.query(`update raw_sources set purged_at = purged_at - interval '100 days' where session_id = $1`, [id])
+    const left = async () =>
+      one(
+        `select (select count(*)::int from raw_sources where connection_id in (
+                   select connection_id from connector_runs where session_id = any($1::uuid[]))) as sources,
+                (select count(*)::int from sessions where id = any($1::uuid[])) as sessions,
+                (select count(*)::int from session_events where session_id = $1[1]) as events,
+                (select count(*)::int from deliveries where session_id = $1[1]) as deliveries,
+                (select count(*)::int from audit_entries where session_ids @> array[$1[1]]::uuid[]) > 0 as audited`,
+        [[id, other]],
+      )
+    await pruneConnectors(pool, { before: days(-90), forget: days(-1000) })
+    expect(await left()).toMatchObject({ sources: 2, sessions: 2 })
+    await pruneConnectors(pool, { before: days(-90), forget: days(-90) })
+    expect(await left()).toMatchObject({ sources: 1, sessions: 2, audited: true })
+    expect(await pruneRecords(pool, { before: days(-101) })).toBe(0)
+    expect(await pruneRecords(pool, { before: days(-90) })).toBe(1)
+    expect(await left()).toEqual({ sources: 1, sessions: 1, events: 0, deliveries: 0, audited: true })
+    await pruneConnectors(pool, { before: days(1), forget: days(-90) })
+    expect(await one('select count(*)::int as runs from connector_runs')).toEqual({ runs: 0 })
   })
 })
 

@@ -284,7 +284,9 @@ class SettlingEngine implements Settling {
     const end: SettlingEnd = {
       settling,
       written: session.written,
-      changes: chain.changes.map(({ modifier, content }) => changeOf(settling, schemaUrl, modifier, content, fingerprint)),
+      changes: chain.changes.map(({ modifier, content }) =>
+        changeOf(settling, schemaUrl, modifier, content, fingerprint),
+      ),
       schemaUrl,
       type,
       targets:
