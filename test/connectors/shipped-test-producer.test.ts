@@ -2,8 +2,6 @@ import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { createSandboxPool } from '../../src/connectors/sandbox/pool.ts'
-import { checkConnector } from '../../src/connectors/vendor/check.ts'
 import { until } from '../../src/delivery/deliveries.fixture.ts'
 import { shippedFolder } from './peers/ground.ts'
 import { type ProductionGround, productionGround } from './production.ground.ts'
@@ -97,10 +95,7 @@ test('takes over what was asked for; a broken source fails alone; each run is fr
   expect((await ran(connection)).row.last_run_message).toBe('4 sources: 4 new, 0 seen before.')
 })
 
-test('keeps every rule for connectors, and shows the settings that every producer has', async () => {
-  const sandboxes = createSandboxPool({ maxProcesses: 1 })
-  const findings = await checkConnector(folder, sandboxes).finally(() => sandboxes.close())
-  expect(findings.filter(({ level, fault }) => level === 'must' && fault !== undefined)).toEqual([])
+test('shows the settings that every producer has', async () => {
   const { connectors } = await ground.get<{ connectors: { manifest: { settings: { key: string }[] } }[] }>(
     'query ($id: uuid!) { connectors(where: {id: {_eq: $id}}) { manifest } }',
     { id: connector },
