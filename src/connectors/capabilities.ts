@@ -64,6 +64,7 @@ export function createCapabilities(options: CapabilityOptions): (kind: string, a
       remoteCalls({
         ...options,
         doors: options.doors ?? remoteDoors(options.egress),
+        open: files.open,
         hosts,
         require: (name) =>
           requirePermission(options.manifest, name, name === 'mailbox' ? 'open mailboxes' : 'open file servers'),

@@ -128,7 +128,8 @@ export function dryDoors(withheld: Withheld[]): RemoteDoors {
       return {
         list: nothing,
         get: nothing,
-        put: async (path, content) => change(`put ${path}`, content.subarray(0, shownBytes).toString('utf8')),
+        put: async (path, content) =>
+          change(`put ${path}`, Buffer.isBuffer(content) ? content.subarray(0, shownBytes).toString('utf8') : null),
         rename: async (from, to) => change(`rename ${from} to ${to}`, null),
         remove: async (path) => change(`remove ${path}`, null),
         close: () => undefined,

@@ -1,16 +1,19 @@
+import { unzipSync } from 'fflate'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { type ImapPeer, startImap } from '../../test/connectors/peers/imap.ts'
 import { type SftpPeer, startSftp } from '../../test/connectors/peers/sftp.ts'
+import { type TestStorage, testStorage } from '../../test/ground/storage.ts'
 import type { ConnectionCarrier } from './carrier.ts'
 import { type ConnectorGround, connectorGround, unhurried } from './ground.fixture.ts'
 
 let ground: ConnectorGround
 let carrier: ConnectionCarrier
+let storage: TestStorage
 beforeAll(async () => {
-  ground = await connectorGround()
-  carrier = ground.carrier()
+  ;[ground, storage] = await Promise.all([connectorGround(), testStorage()])
+  carrier = ground.carrier({}, { objects: storage.files })
 })
-afterAll(() => ground.close())
+afterAll(() => Promise.all([ground.close(), storage.close()]))
 
 let imap: ImapPeer
 let office: SftpPeer
@@ -22,7 +25,7 @@ afterEach(() => Promise.all([imap.close(), office.close()]))
 const servers = () => ['mailbox', 'sftp', { setting: 'imap_host' }, { setting: 'sftp_host' }]
 
 /** Runs the body of a consumer with `inbox` and `office` open; what it logs is what is looked at. */
-async function run(body: string, { permissions = servers(), settings = {} }: RunOptions = {}) {
+async function run(body: string, { permissions = servers(), settings = {}, file }: RunOptions = {}) {
   const root = await ground.package(
     `export default async ({ settings, mailbox, sftp, log }) => {
       const { imap_host, imap_user, sftp_host, sftp_user, host_key, password } = settings
@@ -52,7 +55,21 @@ async function run(body: string, { permissions = servers(), settings = {} }: Run
       ...settings,
     },
   })
-  const delivery = await ground.delivery(connection)
+  const delivery = await ground.delivery(connection, file ? { timeout_ms: 60_000 } : {})
+  if (file) {
+    const object_key = `${delivery.session_id}/plan.pdf`
+    await storage.files.put(object_key, file)
+    await ground.database.prisma.sessionFile.create({
+      data: {
+        session_id: delivery.session_id,
+        name: 'plan.pdf',
+        type: 'application/pdf',
+        object_key,
+        status: 'stored',
+        size: file.length,
+      },
+    })
+  }
   const report = await carrier.deliver(delivery, unhurried)
   const row = (await ground.runs(delivery)).at(-1)
   return { report, row, lines: row?.log.map(({ message }) => message) ?? [], calls: row?.calls ?? [] }
@@ -61,6 +78,8 @@ async function run(body: string, { permissions = servers(), settings = {} }: Run
 interface RunOptions {
   readonly permissions?: unknown[]
   readonly settings?: object
+  /** Content of the session's `plan.pdf`. */
+  readonly file?: Buffer
 }
 
 /** Waits for what happens by itself, ten seconds at most. */
@@ -119,6 +138,39 @@ test('a connector writes and reads files of a server; nothing secret is in the r
   expect(JSON.stringify(row)).not.toContain(office.password)
   expect(office.signIns.filter((line) => line.startsWith('password'))).toHaveLength(1)
   await until(() => office.connections() === 0)
+})
+
+test('a file of the session and an archive are streamed to a server, larger than what a run could hold there', async () => {
+  const plan = Buffer.alloc(5.1 * 1024 * 1024, 'plan')
+  const { report, lines, calls } = await run(
+    `await office.put('plan.pdf', { file: 'plan.pdf' })
+     await office.put('all.zip', { archive: [{ path: 'note.txt', content: 'é' }, { path: 'plan.pdf', file: 'plan.pdf' }] })
+     await told(office.put('no.pdf', { file: 'no.pdf' }))
+     await told(office.put('no.zip', { archive: [{ path: '/no', content: '' }] }))
+     await told(office.put('no.txt', {}))`,
+    { permissions: [...servers(), 'files'], file: plan },
+  )
+  expect(report.outcome).toBe('succeeded')
+  expect(lines).toEqual([
+    'NOT_FOUND: The session has no file "no.pdf".',
+    'INVALID: This archive cannot be made: the path "/no" must be relative.',
+    'INVALID: sftp.put cannot be called like this: give text, bytes, { file } or { archive }.',
+  ])
+  expect([...office.files.keys()]).toEqual(['plan.pdf', 'all.zip'])
+  expect(plan.equals(office.files.get('plan.pdf') ?? Buffer.of())).toBe(true)
+  const zip = office.files.get('all.zip') ?? Buffer.of()
+  const files = unzipSync(zip)
+  expect(Object.keys(files)).toEqual(['note.txt', 'plan.pdf'])
+  expect(plan.equals(files['plan.pdf'] ?? Buffer.of())).toBe(true)
+  expect(calls.map(({ kind, status, bytes }) => [kind, status, bytes])).toEqual([
+    ['files', 'opened', plan.length],
+    ['sftp', 'done', plan.length],
+    ['files', 'opened', plan.length],
+    ['sftp', 'done', zip.length],
+    ['files', 'not_found', 0],
+    ['sftp', 'not_found', 0],
+    ['sftp', 'invalid', 0],
+  ])
 })
 
 describe('is refused', () => {

@@ -7,8 +7,11 @@ import { type Egress, EgressError } from '../egress/egress.ts'
 import { imapPort, type MailboxAccount, type MailboxSession, openMailbox } from '../egress/mailbox.ts'
 import { type RefusalKind, type RemoteAccess, RemoteRefusal } from '../egress/remote.ts'
 import { mostFileBytes, openSftp, type SftpAccount, type SftpSession, sftpPort } from '../egress/sftp.ts'
+import { archiveSchema } from './archive.ts'
 import { isSocket } from './hosts.ts'
 import type { RunCall } from './record.ts'
+import { streamedContent } from './request-body.ts'
+import type { OpenedFile } from './run-files.ts'
 import { CallRefused } from './sandbox/process.ts'
 
 /** Opens sessions; a dry run has doors of its own. */
@@ -29,6 +32,8 @@ export interface RemoteCallOptions {
   readonly doors: RemoteDoors
   /** @throws CallRefused when the manifest does not ask for it. */
   readonly require: (name: 'mailbox' | 'sftp') => void
+  /** Opens a file of the session, for what is streamed to a server. */
+  readonly open: (nameOrId: string) => Promise<OpenedFile>
   readonly hosts: readonly string[]
   /** When the run must be over, as `performance.now()`. */
   readonly deadline: number
@@ -104,11 +109,21 @@ const remotePath = z
   .refine((text) => !text.split('/').includes('..'), { message: 'must not go up with ".."' })
 const filePath = remotePath.refine((text) => !/(^|\/)\.?$/.test(text), { message: 'must name a file' })
 const sftpCalls = {
-  'sftp.put': z.strictObject({
-    account: sftpAccount,
-    path: filePath,
-    base64: z.base64().max(Math.ceil((mostFileBytes * 4) / 3) + 4),
-  }),
+  'sftp.put': z
+    .strictObject({
+      account: sftpAccount,
+      path: filePath,
+      base64: z
+        .base64()
+        .max(Math.ceil((mostFileBytes * 4) / 3) + 4)
+        .optional(),
+      /** Name or id of a file of the session. */
+      file: z.string().max(1000).optional(),
+      archive: archiveSchema.optional(),
+    })
+    .refine((given) => [given.base64, given.file, given.archive].filter((each) => each !== undefined).length === 1, {
+      message: 'give text, bytes, { file } or { archive }',
+    }),
   'sftp.list': z.strictObject({ account: sftpAccount, path: remotePath }),
   'sftp.get': z.strictObject({ account: sftpAccount, path: filePath }),
   'sftp.rename': z.strictObject({ account: sftpAccount, from: filePath, to: filePath }),
@@ -195,10 +210,19 @@ export function remoteCalls(options: RemoteCallOptions): Readonly<Record<string,
     files(
       'sftp.put',
       ({ path }) => path,
-      async (session, { path, base64 }) => {
-        const content = Buffer.from(base64, 'base64')
-        await session.put(path, content)
-        return { answer: null, bytes: content.length }
+      async (session, { path, base64 = '', ...given }) => {
+        const streamed = await streamedContent(given, options.open)
+        if (!streamed) {
+          const content = Buffer.from(base64, 'base64')
+          await session.put(path, content)
+          return { answer: null, bytes: content.length }
+        }
+        try {
+          await session.put(path, { ...streamed, ms: Math.max(1, deadline - performance.now()) })
+          return { answer: null, bytes: streamed.size }
+        } finally {
+          streamed.stream.destroy()
+        }
       },
     ),
     files(

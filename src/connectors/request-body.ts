@@ -88,7 +88,7 @@ async function multipart(
   }
   try {
     for (const each of parts) {
-      const streamed = await streamedPart(each, open)
+      const streamed = await streamedContent(each, open)
       add(Buffer.from(headOf(each, streamed, boundary)))
       if (streamed) {
         pieces.push(streamed.stream)
@@ -111,11 +111,12 @@ async function multipart(
   return { content, bytes, type: `multipart/form-data; boundary=${boundary}`, typeIsFixed: true }
 }
 
-type Streamed = Pick<OpenedFile, 'stream' | 'size' | 'name' | 'type'>
+/** Read `stream` to its end or destroy it; `size` is in bytes. */
+export type Streamed = Pick<OpenedFile, 'stream' | 'size' | 'name' | 'type'>
 
-/** Undefined for a part that is held. */
-async function streamedPart(
-  { file, archive }: z.output<typeof part>,
+/** A file of the session or an archive; undefined for what is held. */
+export async function streamedContent(
+  { file, archive }: Pick<z.output<typeof part>, 'file' | 'archive'>,
   open: (nameOrId: string) => Promise<OpenedFile>,
 ): Promise<Streamed | undefined> {
   if (file !== undefined) return open(file)

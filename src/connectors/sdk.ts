@@ -463,9 +463,14 @@ export interface SftpEntry {
 export interface Sftp {
   /**
    * Writes a file, or replaces it. It is written under a hidden name beside it and renamed once it is whole, so nobody
-   * reads half of it. 5 MiB at most. @throws CapabilityError `NOT_FOUND` when the folder is not there.
+   * reads half of it. Text and bytes have 5 MiB at most. A file of the session or an archive ({@link ArchiveEntry}) may be
+   * of any size: it is streamed, never in your memory, and has until the run's end.
+   * @throws CapabilityError `NOT_FOUND` when the folder, or the file, is not there.
    */
-  put(path: string, content: string | Uint8Array): Promise<void>
+  put(
+    path: string,
+    content: string | Uint8Array | { readonly file: string } | { readonly archive: readonly ArchiveEntry[] },
+  ): Promise<void>
   /** Without `.` and `..`, by name; at most 5,000. @default '.' */
   list(path?: string): Promise<readonly SftpEntry[]>
   /** 5 MiB at most. @throws CapabilityError `NOT_FOUND`, `TOO_LARGE` */

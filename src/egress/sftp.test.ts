@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { type SftpOptions, type SftpPeer, sshKeyPair, startSftp } from '../../test/connectors/peers/sftp.ts'
 import { createEgress, type Egress } from './egress.ts'
@@ -92,6 +93,35 @@ test('large files go both ways; too large ones do not', async () => {
   expect((await session.get('large.bin')).equals(content)).toBe(true)
   peer.addFile('huge.bin', Buffer.alloc(mostFileBytes + 1))
   expect(await failure(session.get('huge.bin'))).toMatchObject({ kind: 'too_large' })
+})
+
+test('a stream of any size is written while it is read, and leaves nothing behind when it breaks', async () => {
+  const peer = await peerWith()
+  const session = await opened(peer)
+  const chunks = Array.from({ length: 100 }, (_, index) => Buffer.alloc(64 * 1024, index))
+  const whole = Buffer.concat(chunks)
+  expect(whole.length).toBeGreaterThan(mostFileBytes)
+  const stream = Readable.from(chunks)
+  await session.put('large.bin', { stream, size: whole.length, ms: 30_000 })
+  expect(whole.equals(peer.files.get('large.bin') ?? Buffer.of())).toBe(true)
+  expect(stream.destroyed).toBe(true)
+  const broken = Readable.from(
+    (async function* () {
+      yield* chunks.slice(0, 3)
+      throw new Error('gone')
+    })(),
+  )
+  const error = await failure(session.put('other.bin', { stream: broken, size: whole.length, ms: 30_000 }))
+  expect(error).toMatchObject({
+    errorClass: 'protocol',
+    message: 'What 127.0.0.1 was to keep could not be read to its end.',
+  })
+  const short = { stream: Readable.from(chunks.slice(0, 2)), size: 7, ms: 30_000 }
+  expect((await failure(session.put('other.bin', short))).message).toMatch(/kept 131072 bytes of 7/)
+  const late = { stream: new Readable({ read: () => undefined }), size: 7, ms: 50 }
+  expect(await failure(session.put('other.bin', late))).toMatchObject({ errorClass: 'timeout' })
+  expect(late.stream.destroyed).toBe(true)
+  expect([...peer.files.keys()].filter((name) => !name.startsWith('.'))).toEqual(['large.bin'])
 })
 
 describe('the key of the server', () => {

@@ -3,6 +3,7 @@
  * guard dialled. A server is known by the fingerprint of its key; without one that fits, no credential is sent.
  */
 import { createHash, randomBytes } from 'node:crypto'
+import type { Readable } from 'node:stream'
 import { Client, type ConnectConfig, type FileEntryWithStats, type SFTPWrapper, type Stats } from 'ssh2'
 import { messageOf } from '../errors.ts'
 import { EgressError } from './errors.ts'
@@ -30,10 +31,19 @@ export interface SftpFile {
   readonly modified: string
 }
 
+/** What is written while it is read, however large it is. */
+export interface SftpStream {
+  readonly stream: Readable
+  /** In bytes. */
+  readonly size: number
+  /** For all of it together, in place of that of one call. */
+  readonly ms: number
+}
+
 /** Every method throws EgressError, or RemoteRefusal where the server says no. */
 export interface SftpSession {
-  /** Under a hidden name first, renamed when it is whole. */
-  put(path: string, content: Buffer): Promise<void>
+  /** Under a hidden name first, renamed when it is whole. A stream is read to its end or destroyed. */
+  put(path: string, content: Buffer | SftpStream): Promise<void>
   /** By name, without `.` and `..`. */
   list(path: string): Promise<readonly SftpFile[]>
   get(path: string): Promise<Buffer>
@@ -46,9 +56,11 @@ export interface SftpSession {
 }
 
 export const sftpPort = 22
-/** Of one file, in both directions. */
+/** Of one file that is held, in both directions. */
 export const mostFileBytes = 5 * 1024 * 1024
 const mostEntries = 5000
+/** Pieces of a stream that are under way at the same time: servers answer each, and far ones take long. */
+const mostWrites = 16
 /** Codes of SSH_FXP_STATUS. */
 const status = { eof: 1, noSuchFile: 2, permissionDenied: 3, failure: 4, unsupported: 8 } as const
 
@@ -128,9 +140,9 @@ export async function openSftp(
     answered.catch(() => undefined)
     return Promise.race([answered, gone.promise])
   }
-  const doing = async <T>(path: string, what: () => Promise<T>): Promise<T> => {
+  const doing = async <T>(path: string, what: () => Promise<T>, ms = callMs): Promise<T> => {
     try {
-      return await within(callMs, what(), late)
+      return await within(ms, what(), late)
     } catch (error) {
       throw pathFailure(error, hostname, path) ?? failure(error)
     }
@@ -152,21 +164,31 @@ export async function openSftp(
   }
 
   return {
-    put: (path, content) =>
-      doing(path, async () => {
+    async put(path, content) {
+      const isHeld = Buffer.isBuffer(content)
+      const bytes = isHeld ? content.length : content.size
+      const write = async () => {
         const cut = path.lastIndexOf('/') + 1
         const hidden = `${path.slice(0, cut)}.${path.slice(cut)}.${randomBytes(6).toString('hex')}.part`
         try {
-          await call<void>((done) => sftp.writeFile(hidden, content, done))
+          if (isHeld) await call<void>((done) => sftp.writeFile(hidden, content, done))
+          else await writeStream(hidden, content.stream)
           const { size } = await call<Stats>((done) => sftp.stat(hidden, done))
-          if (size !== content.length)
-            throw new EgressError('protocol', `${hostname} kept ${size} bytes of ${content.length}.`)
+          if (size !== bytes) throw new EgressError('protocol', `${hostname} kept ${size} bytes of ${bytes}.`)
           await replace(hidden, path)
         } catch (error) {
           await unlink(hidden).catch(() => undefined)
-          throw error
+          const cause = isHeld ? null : content.stream.errored
+          if (cause === null) throw error
+          throw new EgressError('protocol', `What ${hostname} was to keep could not be read to its end.`, { cause })
         }
-      }),
+      }
+      try {
+        await doing(path, write, isHeld ? callMs : content.ms)
+      } finally {
+        if (!isHeld) content.stream.destroy()
+      }
+    },
     list: (path) =>
       doing(path, async () => {
         const handle = await call<Buffer>((done) => sftp.opendir(path, done))
@@ -215,6 +237,30 @@ export async function openSftp(
       client.end()
       setTimeout(close, 1000).unref()
     },
+  }
+
+  async function writeStream(path: string, stream: Readable): Promise<void> {
+    const handle = await call<Buffer>((done) => sftp.open(path, 'w', done))
+    const underWay = new Set<Promise<void>>()
+    let at = 0
+    try {
+      for await (const chunk of stream as AsyncIterable<Buffer>) {
+        const from = at
+        at += chunk.length
+        const written = call<void>((done) => sftp.write(handle, chunk, 0, chunk.length, from, done))
+        underWay.add(written)
+        written.then(
+          () => underWay.delete(written),
+          () => undefined,
+        )
+        if (underWay.size >= mostWrites) await Promise.race(underWay)
+      }
+      await Promise.all(underWay)
+    } finally {
+      // Large pieces are sent in parts, which must not come behind the end.
+      await Promise.allSettled(underWay)
+      await call<void>((done) => sftp.close(handle, done)).catch(() => undefined)
+    }
   }
 
   async function wholeFile(handle: Buffer, path: string): Promise<Buffer> {

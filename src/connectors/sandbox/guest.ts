@@ -532,14 +532,22 @@ function mailFolder(run: number, account: unknown): object {
 function remoteFiles(run: number, account: unknown): object {
   return {
     put: async (path: unknown, content: unknown) => {
-      const encoded = base64(isBytes(content) ? content : encode(encoder, text(content)))
-      await ask(run, 'sftp.put', { account, path, base64: encoded })
+      await ask(run, 'sftp.put', { account, path, ...contentOf(content) })
     },
     list: (path: unknown) => ask(run, 'sftp.list', { account, path: path === undefined ? '.' : path }),
     get: async (path: unknown) => fromBase64(((await ask(run, 'sftp.get', { account, path })) as Encoded).base64),
     rename: async (from: unknown, to: unknown) => void (await ask(run, 'sftp.rename', { account, from, to })),
     remove: async (path: unknown) => void (await ask(run, 'sftp.remove', { account, path })),
   }
+}
+
+/** Text or bytes, or what the host streams: `{ file }`, `{ archive }`. */
+function contentOf(content: unknown): object {
+  if (typeof content !== 'object' || content === null || isBytes(content)) {
+    return { base64: base64(isBytes(content) ? content : encode(encoder, text(content))) }
+  }
+  const { file, archive } = content as { readonly file?: unknown; readonly archive?: unknown }
+  return archive === undefined ? { file } : { archive: held(archive, 'An archive is a list of entries.') }
 }
 
 /** Of a file, or its name or id. */

@@ -168,14 +168,21 @@ export async function startSftp({
         false,
       )
     })
+    /** What lies behind files that grow, so that not each write copies all of it. */
+    const rooms = new Map<string, Buffer>()
     sftp.on('WRITE', (id, key, offset, data) => {
       const path = of(key)?.path ?? ''
       change(id, `write ${path}`, () => {
         const before = files.get(path) ?? Buffer.alloc(0)
-        const after = Buffer.alloc(Math.max(before.length, offset + data.length))
-        before.copy(after)
-        data.copy(after, offset)
-        files.set(path, after)
+        const end = Math.max(before.length, offset + data.length)
+        let room = rooms.get(path)
+        if (!room || room.length < end || room.buffer !== before.buffer) {
+          room = Buffer.alloc(end * 2)
+          before.copy(room)
+          rooms.set(path, room)
+        }
+        data.copy(room, offset)
+        files.set(path, room.subarray(0, end))
         return undefined
       })
     })
