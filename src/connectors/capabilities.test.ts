@@ -1,11 +1,16 @@
 import { randomUUID } from 'node:crypto'
+import { Readable } from 'node:stream'
 import { unzipSync } from 'fflate'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Receiver, startReceiver } from '../../test/ground/receiver.ts'
 import { type TestStorage, testStorage } from '../../test/ground/storage.ts'
 import type { LeasedDelivery } from '../delivery/carrier.ts'
+import { silentLog } from '../log.ts'
+import { createCapabilities } from './capabilities.ts'
 import type { ConnectionCarrier } from './carrier.ts'
+import { dryDoors, dryEgress, dryMailer, parseFixtures, type Withheld } from './dry-run.ts'
 import { type ConnectorGround, connectorGround, unhurried } from './ground.fixture.ts'
+import type { Manifest } from './manifest.ts'
 import { checkRoom } from './run-files.ts'
 
 let ground: ConnectorGround
@@ -191,6 +196,52 @@ describe('request', () => {
     ])
     const read = { session_ids: { has: delivery.session_id }, operation: 'read_file' }
     expect(await ground.database.prisma.auditEntry.count({ where: { ...read, outcome: 'granted' } })).toBe(2)
+  })
+
+  test('a dry run reads the files of an archive and sends nothing of it', async () => {
+    const withheld: Withheld[] = []
+    const notes: string[] = []
+    const streams: Readable[] = []
+    const read = async () => {
+      const stream = Readable.from([Buffer.from('a plan')])
+      streams.push(stream)
+      return stream
+    }
+    const plan = { id: 'p', name: 'plan.pdf', type: 'application/pdf', size: 6, sha256: null, status: 'stored' }
+    const manifest = {
+      implementation: 'a.b',
+      permissions: [{ socket: 'api.example.org' }, 'files', 'sftp'],
+      settings: [],
+    }
+    const call = createCapabilities({
+      manifest: manifest as unknown as Manifest,
+      settings: {},
+      egress: dryEgress(parseFixtures([{ url: 'https://api.example.org/*', status: 201 }]), withheld),
+      doors: dryDoors(withheld),
+      mailer: dryMailer(withheld),
+      files: { list: async () => [plan], open: async () => ({ ...plan, stream: await read(), again: read }) },
+      log: silentLog,
+      deliveryId: 'd',
+      deadline: performance.now() + 60_000,
+      signal: new AbortController().signal,
+      scrub: (text) => text,
+      note: ({ kind, status }) => notes.push(`${kind} ${status}`),
+    })
+    const archive = [
+      { path: 'note.txt', text: 'é' },
+      { path: 'plan.pdf', file: 'plan.pdf' },
+    ]
+    const url = 'https://api.example.org/plans'
+    expect(await call('request', { method: 'PUT', url, body: { archive } })).toMatchObject({ statusCode: 201 })
+    const account = { host: 'api.example.org', user: 'u', password: 'p' }
+    expect(await call('sftp.put', { account, path: 'all.zip', archive })).toBe(null)
+    expect(withheld).toMatchObject([
+      { kind: 'request', method: 'PUT', target: url, headers: { 'content-type': 'application/zip' }, body: null },
+      { kind: 'sftp', target: 'put all.zip on api.example.org', body: null },
+    ])
+    expect(notes).toEqual(['files opened', 'request 201', 'files opened', 'sftp done'])
+    // Each was read once, to its end, and not again.
+    expect(streams.map(({ readableEnded }) => readableEnded)).toEqual([true, true])
   })
 
   test('a part whose file is not there stops the request before anything is sent', async () => {
