@@ -27,7 +27,7 @@ export function LanguageChoices({ target }: MenuProps) {
       <Menu.Dropdown>
         <Menu.RadioGroup value={language} onChange={(value) => void setLanguage(value as Language)}>
           {Object.entries(languages).map(([code, name]) => (
-            <Menu.RadioItem key={code} value={code} lang={code}>
+            <Menu.RadioItem key={code} value={code} lang={code} closeMenuOnClick>
               {name}
             </Menu.RadioItem>
           ))}
@@ -48,7 +48,7 @@ export function ThemeChoices({ target }: MenuProps) {
       <Menu.Dropdown>
         <Menu.RadioGroup value={colorScheme} onChange={(value) => setColorScheme(value as MantineColorScheme)}>
           {schemes.map(([scheme]) => (
-            <Menu.RadioItem key={scheme} value={scheme}>
+            <Menu.RadioItem key={scheme} value={scheme} closeMenuOnClick>
               {t(`theme.${scheme}`)}
             </Menu.RadioItem>
           ))}
