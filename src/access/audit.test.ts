@@ -107,6 +107,22 @@ describe('the recorder of audit entries', () => {
     expect(String((await entries())[0]?.actor_id)).toHaveLength(200)
   })
 
+  it('loses no entry to a text that PostgreSQL cannot store, nor those that wait beside it', async () => {
+    const audit = createAudit({ pool: ground.database.pool, log: silentLog })
+    const actor = { kind: 'anonymous' as const, id: `${'x'.repeat(199)}😀` }
+    await Promise.all(
+      ['a\0b', '\ud83d', 'fine'].map((reason) =>
+        audit.record({ actor, operation, outcome: 'failed', detail: { reason } }),
+      ),
+    )
+    await audit.close()
+    expect((await entries()).map(({ detail }) => detail)).toEqual([
+      { reason: 'a\ufffdb' },
+      { reason: '\ufffd' },
+      { reason: 'fine' },
+    ])
+  })
+
   it('writes a flood of equal refusals as two entries, the second with their number', async () => {
     const audit = createAudit({ pool: ground.database.pool, log: silentLog })
     for (let n = 0; n < 10_000; n += 1) {

@@ -10,6 +10,7 @@
  * An entry never holds a secret, or data of a session.
  */
 import type pg from 'pg'
+import { storableJson } from '../database/storable.ts'
 import { messageOf } from '../errors.ts'
 import type { Log } from '../log.ts'
 import type { Principal } from './principal.ts'
@@ -184,7 +185,8 @@ async function insertEntries(client: Queryable, entries: readonly AuditEntry[]):
   await client.query({
     name: 'audit: insert entries',
     text: insertSql,
-    values: [JSON.stringify(entries.map(rowOf))],
+    // Entries that wait together are one statement: a character that it refused would lose all of them.
+    values: [storableJson(entries.map(rowOf))],
   })
 }
 
