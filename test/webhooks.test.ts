@@ -370,6 +370,7 @@ describe('import and export', () => {
     ['json', '{"webhooks": [', /line 1, column/],
     ['json', '{\n "webhooks": 1\n}', /list of webhooks/],
     ['json', '', /cannot be read/],
+    ['json', `{"webhooks": ${'['.repeat(100_000)}`, /cannot be read: it nests too deeply/],
     ['csv', 'integration,nonsense\na,b', /"nonsense" is no field/],
     ['csv', 'name,name\na,b', /twice/],
     ['csv', 'integration,name,url\n"a,b', /cannot be read: line/],

@@ -138,10 +138,20 @@ function cellValue(name: string, text: string): unknown {
   return disarmed.test(text) ? text.slice(1) : text
 }
 
+/** The parser calls itself for each level of nesting, and hostile documents have more than the stack. */
+function treeOf(text: string, errors: ParseError[]): ReturnType<typeof parseTree> {
+  try {
+    return parseTree(text, errors, { disallowComments: true })
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error
+    throw unreadable('it nests too deeply')
+  }
+}
+
 function readJson(document: string): readonly TransferLine[] {
   const errors: ParseError[] = []
   const text = document.replace(/^\ufeff/, '')
-  const root = parseTree(text, errors, { disallowComments: true })
+  const root = treeOf(text, errors)
   const [first] = errors
   if (first) {
     const { line, column } = placeOf(text, first.offset)
