@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto'
+import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type TestDatabase, testDatabase } from '../../test/ground/database.ts'
 import { described, documented, parseMetrics, scrape } from '../../test/ground/metrics.ts'
 import { createSealer } from '../access/seal.ts'
 import { readConfig } from '../config.ts'
+import { createReadiness } from '../database/readiness.ts'
 import { plantDeliveries, plantTeam, plantWebhook, until } from '../delivery/deliveries.fixture.ts'
 import { createFileStore } from '../files/store.ts'
 import { silentLog } from '../log.ts'
@@ -85,4 +87,22 @@ test('conversions are counted by what came of them, sessions by how long they se
   expect(text).toContain('sluice_modifier_changes_total 3')
   const { sluice_conversions_total } = described(parseMetrics(text))
   expect(documented('Workers').sluice_conversions_total).toEqual(sluice_conversions_total)
+})
+
+test('a database that hangs makes a process unready, and is asked by one statement at a time', async () => {
+  const pool = new pg.Pool({ connectionString: ground.url, max: 1 })
+  try {
+    const ready = await createReadiness({ pool, keptMs: 0, patienceMs: 200, checks: { else: () => true } })
+    const holder = await pool.connect()
+    const failed = { ready: false, checks: { database: 'failed', migrations: 'failed', else: 'ok' } }
+    expect(await Promise.all([ready(), ready(), ready()])).toEqual([failed, failed, failed])
+    expect(await ready()).toEqual(failed)
+    expect(pool.waitingCount).toBe(1)
+    holder.release()
+    await expect
+      .poll(ready, { timeout: 20_000 })
+      .toEqual({ ready: true, checks: { database: 'ok', migrations: 'ok', else: 'ok' } })
+  } finally {
+    await pool.end()
+  }
 })
