@@ -2,7 +2,7 @@
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { aSession } from '../ground/world.ts'
-import { axe, noConsoleErrors, noSideScroll, settled, shots, show, signIn, views } from './checks.ts'
+import { looksGood, noConsoleErrors, settled, signIn, visit } from './checks.ts'
 import { type ConsoleGround, describeInBrowser, openConsole } from './ground.ts'
 
 describeInBrowser('The platform', () => {
@@ -41,8 +41,7 @@ describeInBrowser('The platform', () => {
     const explained = page.getByRole('region', { name: 'Who would get it?' })
     await explained.getByLabel('Team', { exact: true }).selectOption({ label: ground.world.camden.slug })
     await explained.getByText('is no destination of').waitFor()
-    await axe(page)
-    await shots(page, 'platform-webhook-new')
+    await looksGood(page, 'platform-webhook-new')
     await page.getByRole('button', { name: 'Create webhook' }).click()
     const secret = page.getByRole('dialog', { name: 'Signing secret of All teams' })
     await secret.getByLabel('I have copied it').check()
@@ -60,15 +59,9 @@ describeInBrowser('The platform', () => {
 
   it('shows only what is its own, on every page that is there for it', async () => {
     for (const at of ['integrations', 'webhooks', 'connections', 'connectors', 'credentials', 'audit']) {
-      await page.goto(`/console/${at}`)
-      await settled(page)
+      await visit(page, `/console/${at}`)
       await place('Platform')
-      for (const [width, scheme] of views) {
-        await show(page, width, scheme)
-        await axe(page)
-        await noSideScroll(page)
-      }
-      await shots(page, `platform-${at}`)
+      await looksGood(page, `platform-${at}`)
       expect(await page.getByText('back-office').count(), at).toBe(0)
     }
     noConsoleErrors(page)
@@ -80,26 +73,48 @@ describeInBrowser('The platform', () => {
     await place(ground.world.lambeth.slug)
     await page.getByRole('heading', { name: `Session ${id.slice(0, 8)}…${id.slice(-4)}` }).waitFor()
     // Back on a page that there is in the platform too, its thing gives way to the list.
-    await page.goto(`/console/integrations/${ground.world.lambeth.granted.id}`)
-    await settled(page)
+    await visit(page, `/console/integrations/${ground.world.lambeth.granted.id}`)
     await choose(/^Platform/)
     await page.waitForURL(/\/console\/integrations$/)
-    await page.goto('/console/team')
+    await visit(page, '/console/team')
     await page.getByRole('heading', { name: 'This page shows one team' }).waitFor()
     noConsoleErrors(page)
   })
 
   it('is out of sight for who edits a team', async () => {
     const editor = await ground.newPage()
-    await editor.addInitScript("localStorage.setItem('sluice.team', 'platform')")
     const [webhook] = await query('select id from webhooks where team_id is null')
-    await signIn(editor, ground.people.editor, '/console/integrations')
+    const kept = { 'sluice.team': 'platform' }
+    await signIn(editor, ground.people.editor, '/console/integrations', { kept })
     await editor.getByText(ground.world.camden.slug, { exact: true }).waitFor()
     expect(await editor.getByRole('button', { name: /^Team: / }).count()).toBe(0)
     expect(await editor.getByText('All teams').count()).toBe(0)
-    await editor.goto(`/console/webhooks/${webhook?.id}`)
+    await visit(editor, `/console/webhooks/${webhook?.id}`)
     await editor.getByText('There is no such webhook').waitFor()
     noConsoleErrors(editor)
     await editor.context().close()
+  })
+
+  it('another team, and another role in it, are there as soon as somebody gives them', async () => {
+    const member = await ground.newPage()
+    await signIn(member, ground.people.viewer, '/console/integrations')
+    const values = [ground.world.lambeth.id, ground.people.viewer.email]
+    await query(
+      `insert into team_members (team_id, user_id, role) select $1, id, 'viewer' from users where email = $2
+       on conflict do nothing`,
+      values,
+    )
+    await member.getByRole('button', { name: `Team: ${ground.world.camden.slug}` }).click()
+    await member.getByRole('menuitemradio', { name: ground.world.lambeth.slug }).click()
+    await member.getByRole('button', { name: `Team: ${ground.world.lambeth.slug}` }).waitFor()
+    await settled(member)
+    expect(await member.getByRole('button', { name: 'Create an integration' }).count()).toBe(0)
+    await query(
+      `update team_members m set role = 'editor' from users u where u.id = m.user_id and m.team_id = $1 and u.email = $2`,
+      values,
+    )
+    await member.getByRole('button', { name: 'Create an integration' }).waitFor()
+    noConsoleErrors(member)
+    await member.context().close()
   })
 })
