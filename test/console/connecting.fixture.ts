@@ -1,6 +1,4 @@
 /** A connector that the console's tests install as an admin does: every type of setting, and a second version that may do more. */
-import { packageTarball } from '../../src/connectors/tarball.fixture.ts'
-
 const code = (version: string) => `
 const text = (source) => new TextDecoder().decode(source)
 
@@ -73,16 +71,49 @@ const settings = [
   { key: 'count', label: 'Counter of its own', type: 'INTERNAL' },
 ]
 
-/** 1.0.0, or 1.1.0: it calls a further host and wants to know a region. */
-export function officeTarball(version: '1.0.0' | '1.1.0'): Promise<Buffer> {
+export interface Office {
+  /** 1.1.0 calls a further host and wants to know a region. */
+  readonly version: '1.0.0' | '1.1.0'
+  readonly name?: string
+  readonly implementation?: string
+}
+
+/** The files of the package. */
+export function officeFiles({ version, ...named }: Office): Record<string, string> {
   const more = version === '1.1.0'
-  return packageTarball({
+  return {
     'connector.json': JSON.stringify({
       ...manifest,
+      ...named,
       version,
       permissions: [{ setting: 'address' }, 'files', ...(more ? [{ socket: 'archive.example.org' }] : [])],
       settings: [...settings, ...(more ? [{ key: 'region', label: 'Region', type: 'STRING', mandatory: true }] : [])],
     }),
     'index.js': code(version),
-  })
+  }
+}
+
+/** Awaits order-1 and order-2; each payload says its id. */
+export const hubFiles = {
+  'connector.json': JSON.stringify({
+    ...manifest,
+    implementation: 'org.example.hub',
+    name: 'Order hub',
+    version: '1.0.0',
+    kinds: ['two-phase-producer'],
+    permissions: [],
+    settings: [],
+  }),
+  'index.js': `
+const read = (source) => JSON.parse(new TextDecoder().decode(source))
+
+export default {
+  getRawSources: () => ['order-1', 'order-2'],
+  getExternalId: (source) => read(source).id,
+  convertRawSource(source) {
+    const { id, ...data } = read(source)
+    return { session: { data }, key: id, message: 'Order taken.' }
+  },
+}
+`,
 }
