@@ -50,8 +50,8 @@ export async function removeItemsOf(parts: StoreItemsParts, sessionIds: readonly
 const batch = 1000
 
 /**
- * Removes what should not be there any more: of connections that are gone or whose connector is uninstalled; of sessions and raw
- * sources that were purged before their runs had written; and what runs without a session wrote and have not written again
+ * Removes what should not be there any more: of connections that are gone or whose connector is uninstalled; of raw sources that
+ * were purged by themselves, and of sessions that were purged before their runs had written, within a day; and what runs without a session wrote and have not written again
  * for as long as a session of the team would be kept.
  *
  * @param retentionDays where the team has not set its own.
@@ -78,11 +78,11 @@ const dueSql = `
     limit ${batch})
   union
   (select i.connection_id, i.name, i.written_at
-     from store_item_origins o
-     join store_items i using (connection_id, name)
-     left join sessions s on s.id = o.origin_id
-     left join raw_sources r on r.id = o.origin_id
-    where not i.keep and (s.purged_at is not null or r.purged_at is not null or (s.id is null and r.id is null))
+     from (select s.id from sessions s where s.purged_at > $1::timestamptz - interval '1 day'
+           union all
+           select r.id from raw_sources r where r.purged_at > $1::timestamptz - interval '1 day') ended
+     join store_item_origins o on o.origin_id = ended.id
+     join store_items i on i.connection_id = o.connection_id and i.name = o.name and not i.keep
     limit ${batch})
   union
   (select i.connection_id, i.name, i.written_at
