@@ -1,6 +1,6 @@
 /** Getting in and out, as a person does it. */
 import type { Page } from 'playwright-core'
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it, onTestFinished } from 'vitest'
 import { noConsoleErrors, settled, signInByForm } from './checks.ts'
 import { type ConsoleGround, describeInBrowser, openConsole } from './ground.ts'
 
@@ -107,6 +107,76 @@ describeInBrowser('Signing in', () => {
     noConsoleErrors(page)
   })
 
+  it('an invitation is sent, opened from its mail, and makes somebody new a member', async () => {
+    const team = await ground.aTeam()
+    const email = `robin@${team.slug}.test`
+    await page.close()
+    page = await ground.pageOf(team.editor, '/console/team')
+    await page.getByRole('button', { name: 'Invite somebody' }).click()
+    const dialog = page.getByRole('dialog')
+    await dialog.getByLabel('Email address').fill(email)
+    await dialog.getByRole('button', { name: 'Send the invitation' }).click()
+    await page.getByText(`An invitation is on its way to ${email}.`).waitFor()
+
+    const invited = await ground.pageOf(null, await linkMailedTo(email))
+    await invited.getByRole('button', { name: 'Accept the invitation' }).click()
+    await invited.getByText('Give the name that others see.').waitFor()
+    await invited.getByLabel('Your name').fill('Robin')
+    await invited.getByLabel('Password', { exact: true }).fill('correct horse battery')
+    await invited.getByRole('button', { name: 'Accept the invitation' }).click()
+    await invited.getByRole('button', { name: 'Account of Robin' }).waitFor()
+    await invited.getByRole('banner').getByText(team.slug).first().waitFor()
+    noConsoleErrors(invited)
+    await invited.close()
+    // Who invited sees it at once.
+    await page.getByRole('table', { name: 'Members' }).getByText(email).waitFor()
+    noConsoleErrors(page)
+  })
+
+  it('a forgotten password is replaced with the link that is mailed, which works once', async () => {
+    const { editor } = await ground.aTeam()
+    await page.getByRole('link', { name: 'Forgot your password?' }).click()
+    await page.getByLabel('Email address').fill(editor.email)
+    await page.getByRole('button', { name: 'Mail me a link' }).click()
+    await page.getByRole('heading', { name: 'Look into your mail' }).waitFor()
+    const link = await linkMailedTo(editor.email)
+
+    const reset = async (password: string) => {
+      await page.close()
+      page = await ground.pageOf(null, link)
+      await page.getByLabel('New password', { exact: true }).fill(password)
+      await page.getByRole('button', { name: 'Set the password and sign in' }).click()
+    }
+    await reset('short')
+    await page.getByText('Take at least 10 characters.').waitFor()
+    await reset('a password of today')
+    await account().waitFor()
+    noConsoleErrors(page)
+    await reset('a password of tomorrow')
+    await page.getByRole('alert').waitFor()
+    noConsoleErrors(page, { except: /status of 40\d/ })
+    await page.close()
+    page = await ground.pageOf(null)
+    await signInByForm(page, { ...editor, password: 'a password of today' })
+    noConsoleErrors(page)
+  })
+
+  it('speaks the language of the browser until somebody chooses another, which is kept', async () => {
+    const german = await ground.newPage({ locale: 'de-DE' })
+    onTestFinished(() => german.context().close())
+    await german.goto('/console')
+    await german.getByLabel('E-Mail').fill(ground.people.editor.email)
+    await german.getByLabel('Passwort', { exact: true }).fill(ground.people.editor.password)
+    await german.getByRole('button', { name: 'Anmelden' }).click()
+    await german.getByRole('button', { name: 'Sprache' }).click()
+    await german.getByRole('menuitemradio', { name: 'English' }).click()
+    await german.getByRole('button', { name: 'Language' }).waitFor()
+    await german.reload()
+    await german.getByRole('button', { name: 'Language' }).waitFor()
+    await expect.poll(() => german.evaluate('document.documentElement.lang')).toBe('en')
+    noConsoleErrors(german)
+  })
+
   it('the page loads nothing from elsewhere and breaks no policy', async () => {
     const elsewhere: string[] = []
     page.on('request', (request) => {
@@ -116,6 +186,13 @@ describeInBrowser('Signing in', () => {
     expect(elsewhere).toEqual([])
     noConsoleErrors(page)
   })
+
+  async function linkMailedTo(email: string): Promise<string> {
+    const { text } = await ground.mail.waitFor(({ to }) => to.includes(email), 30_000)
+    const [link] = /http:\S+/.exec(text) ?? []
+    if (!link?.startsWith(`${ground.url}/console/`)) throw new Error(`no link of the console in:\n${text}`)
+    return link
+  }
 
   /** Presses a key until what has the focus is called so. */
   async function pressTo(key: string, name: string | RegExp): Promise<void> {

@@ -2,38 +2,47 @@
 import { randomUUID } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import type { Page } from 'playwright-core'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
 import { parsePattern } from '../../src/tables/event-shape.ts'
 import { createWebhook } from '../../src/webhooks/webhooks.ts'
-import { aSession } from '../ground/world.ts'
-import { axe, noConsoleErrors, settled, shots, signIn } from './checks.ts'
+import { aSession, type TeamWorld } from '../ground/world.ts'
+import { axe, noConsoleErrors, shots, visit } from './checks.ts'
 import { answerAsFurnished } from './furnish.ts'
 import { type ConsoleGround, describeInBrowser, openConsole } from './ground.ts'
 
 describeInBrowser('Watching', () => {
   let ground: ConsoleGround
+  let team: TeamWorld
   let page: Page
 
   beforeAll(async () => {
     ground = await openConsole({ receiver: answerAsFurnished })
-    page = await ground.newPage({ acceptDownloads: true })
-    await signIn(page, ground.people.editor)
   })
   afterAll(() => ground?.close())
+  beforeEach(async () => {
+    team = await ground.aTeam()
+  })
+  afterEach(() => page?.close())
+
+  const aWebhook = () => {
+    const { database, sealer, config } = ground.world
+    return createWebhook(
+      { database, sealer, rules: { allow: config.EGRESS_ALLOW }, validatePattern: parsePattern },
+      { integration_id: team.granted.id, name: 'Back office', url: `${ground.receiver.url}/office`, pattern: {} },
+    )
+  }
+  const submit = () => ground.world.submit(aSession(team, { id: randomUUID() }))
 
   const figure = (name: string) => page.getByRole('region', { name, exact: true })
 
   it('a new team is led to its first session, step by step, and each ticks itself off', async () => {
-    const { camden, database, sealer, config } = ground.world
+    page = await ground.pageOf(team.editor)
     await page.getByText('2 of 4 done').waitFor()
     await shots(page, 'overview-new')
     await axe(page)
-    await createWebhook(
-      { database, sealer, rules: { allow: config.EGRESS_ALLOW }, validatePattern: parsePattern },
-      { integration_id: camden.granted.id, name: 'Back office', url: `${ground.receiver.url}/office`, pattern: {} },
-    )
+    await aWebhook()
     await page.getByText('3 of 4 done').waitFor()
-    await ground.world.submit(aSession(camden, { id: randomUUID() }))
+    await submit()
     await page.getByRole('heading', { name: 'Your first session is through' }).waitFor()
     await page.getByRole('button', { name: 'Hide these steps' }).click()
     await page.reload()
@@ -43,42 +52,45 @@ describeInBrowser('Watching', () => {
   })
 
   it('figures follow what happens, and failures lead to where they are listed', async () => {
+    await aWebhook()
+    await submit()
+    page = await ground.pageOf(team.editor)
     await figure('Sessions').getByText('1', { exact: true }).waitFor()
-    await ground.world.submit(aSession(ground.world.camden, { id: randomUUID() }))
+    await submit()
     await figure('Sessions').getByText('2', { exact: true }).waitFor()
     await figure('Deliveries').getByText('2', { exact: true }).waitFor()
     await page.getByText('7 days').click()
     await page.getByRole('img', { name: /^Sessions: 2 in the last 7 days/ }).waitFor()
-    expect(await page.getByRole('link', { name: /Invalid sessions/ }).getAttribute('href')).toBe(
-      '/console/sessions?status=invalid&since=week',
-    )
+    await expect
+      .poll(() => page.getByRole('link', { name: /Invalid sessions/ }).getAttribute('href'))
+      .toBe('/console/sessions?status=invalid&since=week')
     noConsoleErrors(page)
   })
 
   it('a viewer of a new team sees the steps, and no button to take one', async () => {
-    const other = await ground.newPage()
+    // Of two teams, with this one chosen.
+    const { viewer } = ground.people
     await ground.world.database.pool.query(
-      `insert into team_members (team_id, user_id, role)
-       select $1, id, 'viewer' from users where email = $2 on conflict do nothing`,
-      [ground.world.lambeth.id, ground.people.viewer.email],
+      `insert into team_members (team_id, user_id, role) select $1, id, 'viewer' from users where email = $2`,
+      [team.id, viewer.email],
     )
-    await other.addInitScript(`localStorage.setItem('sluice.team', '${ground.world.lambeth.id}')`)
-    await signIn(other, ground.people.viewer)
-    await other.getByText('2 of 4 done').waitFor()
-    expect(await other.getByRole('link', { name: 'New webhook' }).count()).toBe(0)
-    await other.context().close()
+    page = await ground.pageOf(viewer, '/console', { kept: { 'sluice.team': team.id } })
+    await page.getByText('2 of 4 done').waitFor()
+    expect(await page.getByRole('link', { name: 'New webhook' }).count()).toBe(0)
+    noConsoleErrors(page)
   })
 
   it('the log is live, found by who and what, told in detail, and saved as a file', async () => {
-    await page.goto('/console/audit')
-    await settled(page)
+    await submit()
+    await submit()
+    page = await ground.pageOf(team.editor, '/console/audit')
     const rows = page.getByRole('table', { name: 'Audit' }).getByRole('row')
     await rows.nth(1).waitFor()
     await page.getByLabel('Operation', { exact: true }).fill('submit_session')
     await page.waitForURL(/operation=submit_session/)
-    await expect.poll(() => rows.count(), { timeout: 20_000 }).toBe(3)
-    await ground.world.submit(aSession(ground.world.camden, { id: randomUUID() }))
-    await expect.poll(() => rows.count(), { timeout: 20_000 }).toBe(4)
+    await expect.poll(() => rows.count()).toBe(3)
+    await submit()
+    await expect.poll(() => rows.count()).toBe(4)
 
     await page.getByRole('button', { name: 'Details of submit_session' }).first().click()
     const dialog = page.getByRole('dialog', { name: 'submit_session' })
@@ -102,15 +114,14 @@ describeInBrowser('Watching', () => {
     await page.getByRole('combobox', { name: 'Who' }).click()
     await page.getByRole('option', { name: 'Person', exact: true }).click()
     await page.waitForURL(/actor=person/)
-    await expect.poll(() => rows.filter({ hasText: 'submit_session' }).count(), { timeout: 20_000 }).toBe(0)
-    await expect.poll(() => rows.filter({ hasText: 'export audit' }).count(), { timeout: 20_000 }).toBeGreaterThan(0)
+    await expect.poll(() => rows.filter({ hasText: 'submit_session' }).count()).toBe(0)
+    await expect.poll(() => rows.filter({ hasText: 'export audit' }).count()).toBeGreaterThan(0)
     noConsoleErrors(page)
   })
 
   it('examples carry the key of the chosen credential, and the schema of the role is there to download', async () => {
-    await page.goto('/console/api')
-    await settled(page)
-    const { key } = ground.world.camden.granted.consumer
+    page = await ground.pageOf(team.editor, '/console/api')
+    const { key } = team.granted.consumer
     await page.getByLabel('Credential', { exact: true }).first().click()
     const { rows } = await ground.world.database.pool.query<{ name: string }>(
       'select name from api_credentials where key_id = $1',
@@ -121,9 +132,9 @@ describeInBrowser('Watching', () => {
       .first()
       .click()
     const example = page.getByRole('region', { name: 'the example' })
-    await expect.poll(() => example.innerText(), { timeout: 20_000 }).toMatch(/sluice_test_\w+:\$SLUICE_SECRET/)
+    await expect.poll(() => example.innerText()).toMatch(/sluice_test_\w+:\$SLUICE_SECRET/)
     await page.getByRole('tab', { name: 'Submit a session' }).click()
-    await expect.poll(() => example.innerText(), { timeout: 20_000 }).toContain(`"team": "camden"`)
+    await expect.poll(() => example.innerText()).toContain(`"team": "${team.slug}"`)
 
     const [download] = await Promise.all([
       page.waitForEvent('download'),
@@ -135,21 +146,18 @@ describeInBrowser('Watching', () => {
   })
 
   it('titles of windows follow the language', async () => {
-    // In a profile of its own: the language is kept.
-    const page = await ground.newPage()
-    await signIn(page, ground.people.editor, '/console/audit')
-    expect(await page.title()).toBe('Audit · Sluice')
+    page = await ground.pageOf(team.editor, '/console/audit')
+    await expect.poll(() => page.title()).toBe('Audit · Sluice')
     await page.getByRole('button', { name: 'Language' }).click()
     await page.getByRole('menuitemradio', { name: 'Deutsch' }).click()
     await page.getByRole('heading', { name: 'Protokoll' }).waitFor()
-    expect(await page.title()).toBe('Protokoll · Sluice')
+    await page.getByRole('menu').waitFor({ state: 'detached' })
+    await expect.poll(() => page.title()).toBe('Protokoll · Sluice')
     for (const at of ['/', '/audit', '/api']) {
-      await page.goto(`/console${at}`)
-      await settled(page)
+      await visit(page, `/console${at}`)
       await shots(page, `german-${at.slice(1) || 'overview'}`)
       await axe(page)
     }
     noConsoleErrors(page)
-    await page.context().close()
   })
 })
