@@ -73,6 +73,32 @@ test('40 keys pass through four places', async () => {
   expect(most).toBeLessThanOrEqual(4)
 })
 
+test('runs of one key that wait share its process before others get its place', async () => {
+  open({ maxProcesses: 1, turnMs: 60_000 })
+  const ended: string[] = []
+  const one = async (key: string, host?: RunHost) => ended.push(`${key}${said(await run(key, host ? { host } : {}))}`)
+  const first = held()
+  const begun = one('a', first.host)
+  await first.started
+  const others = [one('b'), one('a'), one('b'), one('a')]
+  first.letGo()
+  await Promise.all([begun, ...others])
+  expect(ended).toEqual(['a1', 'a2', 'a3', 'b1', 'b2'])
+})
+
+test('a key with always more to do makes room for others', async () => {
+  open({ maxProcesses: 1 })
+  let isOver = false
+  const busy = Promise.all(
+    [0, 1].map(async () => {
+      while (!isOver) await run('c')
+    }),
+  )
+  expect(said(await run('d'))).toBe('1')
+  isOver = true
+  await busy
+})
+
 test('a run that finds no free place in time says so, and the place still works', async () => {
   open({ maxProcesses: 1 })
   const first = held()
