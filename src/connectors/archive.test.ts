@@ -263,12 +263,12 @@ test('whoever stops reading lets the file go', async () => {
 
 test('any paths that are taken are found again, each with its content', async () => {
   const name = fc.oneof(
-    fc.string({ unit: 'binary', maxLength: 20 }),
-    fc.constantFrom('__proto__', 'CON', 'a', 'A', 'é'),
+    fc.string({ maxLength: 12 }),
+    fc.constantFrom('__proto__', 'CON', 'a', 'A', 'é', '図', '\ud83d', '\u202e'),
   )
   const path = fc.array(name, { minLength: 1, maxLength: 3 }).map((names) => names.join('/'))
   await fc.assert(
-    fc.asyncProperty(fc.array(path, { maxLength: 8 }), async (paths) => {
+    fc.asyncProperty(fc.array(path, { maxLength: 4 }), async (paths) => {
       const entries = paths.map((each, index) => ({ path: each, text: `content ${index}` }))
       const archive = await archiveOf(entries, nobody).catch((error) => {
         expect(error).toMatchObject({ code: 'INVALID' })
@@ -277,6 +277,6 @@ test('any paths that are taken are found again, each with its content', async ()
       const reader = new ZipReader(new BlobReader(new Blob([new Uint8Array(await buffer(archive.content))])))
       expect((await reader.getEntries()).map(({ filename }) => filename)).toEqual(paths)
     }),
-    { numRuns: 25 },
+    { numRuns: 10 },
   )
 })
