@@ -1,5 +1,9 @@
+import { readFileSync } from 'node:fs'
+import path from 'node:path'
 import { CombinedError } from 'urql'
 import { expect, it } from 'vitest'
+import de from '../kit/de.json' with { type: 'json' }
+import en from '../kit/en.json' with { type: 'json' }
 import { Fault, faultOf } from './fault.ts'
 import { fieldOf } from './hooks.ts'
 
@@ -36,4 +40,11 @@ it('finds the field of a form that a refusal is about', () => {
   expect(fieldOf(at('object.expires_at'), ['expires_on'], { 'object.expires_at': 'expires_on' })).toBe('expires_on')
   expect(fieldOf(at('object.other'), ['name'])).toBeUndefined()
   expect(fieldOf(at(), ['name'])).toBeUndefined()
+})
+
+it('every code of the API has a title in both languages', () => {
+  const source = readFileSync(path.join(import.meta.dirname, '../../errors.ts'), 'utf8')
+  const codes = [...source.matchAll(/^ {2}([A-Z_]+): \d{3},$/gm)].map(([, code]) => `fault.${code}`)
+  expect(codes.length).toBeGreaterThan(10)
+  for (const texts of [en, de]) expect(Object.keys(texts)).toEqual(expect.arrayContaining(codes))
 })

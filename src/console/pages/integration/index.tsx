@@ -3,7 +3,7 @@ import { useDisclosure } from '@mantine/hooks'
 import { IconInfoCircle, IconPencil, IconPlayerPause, IconPlayerPlay } from '@tabler/icons-react'
 import { useParams } from 'react-router'
 import { useAction, useLive } from '../../api/hooks.ts'
-import { useCan, useOwner } from '../../app/context.tsx'
+import { platform, useCan, useOwner, useTeamChoice } from '../../app/context.tsx'
 import { AbsentRow } from '../../kit/absent-row.tsx'
 import { CopyText } from '../../kit/copy-button.tsx'
 import { LiveDot } from '../../kit/live-dot.tsx'
@@ -48,6 +48,7 @@ function Integration({ integration, back }: IntegrationProps) {
   const { t } = useText()
   const { team, rows: owner } = useOwner()
   const { edit, administer } = useCan()
+  const { choose } = useTeamChoice()
   const isPlatform = integration.team_id === null
   const own = isPlatform ? administer : edit
   const [editing, editor] = useDisclosure()
@@ -95,9 +96,14 @@ function Integration({ integration, back }: IntegrationProps) {
             {t('off.text')}
           </Alert>
         )}
-        {isPlatform && !administer && (
+        {isPlatform && team && (
           <Alert icon={<IconInfoCircle aria-hidden />} title={t('platform.title')}>
-            {t('platform.text')}
+            {t(administer ? 'platform.admin' : 'platform.text')}
+            {administer && (
+              <Button mt="xs" size="compact-sm" variant="default" display="block" onClick={() => choose(platform)}>
+                {t('platform.open')}
+              </Button>
+            )}
           </Alert>
         )}
         <Facts integration={integration} parts={parts.data?.integrations_by_pk} />

@@ -24,9 +24,10 @@ const tones = { active: 'good', failing: 'warning', probing: 'warning', disabled
 /** What an integration has: flows that send to it, and the ways by which sessions reach it. */
 export function Parts({ integration, parts, onAddFlow }: PartsProps) {
   const { t } = useText()
-  const { edit, administer } = useCan()
-  // What the platform's integrations have is an admin's to change.
-  const own = integration.team_id === null ? administer : edit
+  const { edit } = useCan()
+  const { team } = useOwner()
+  // What the platform's integrations have is made where the platform is chosen.
+  const own = edit && integration.team_id === (team?.id ?? null)
   return (
     <>
       <Flows parts={parts} onAddFlow={onAddFlow} />
