@@ -70,7 +70,7 @@ const typeNameOf = uncurried(
   ) => string | undefined,
 )
 const isBytes = (value: unknown): value is Uint8Array => {
-  // What is thrown for each object of a session made returning it three times as dear.
+  // Throwing for each object of a session made returning it more than twice as dear.
   if (typeNameOf(value) !== 'Uint8Array') return false
   try {
     base64(value as Uint8Array)
