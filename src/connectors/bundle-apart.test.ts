@@ -47,7 +47,7 @@ test('a source that takes all memory ends the child and nothing else', async () 
     code: 'VALIDATION_FAILED',
     message: expect.stringMatching(/could not be bundled|cannot be/),
   })
-}, 30_000)
+})
 
 test('a bundling that takes too long is ended', async () => {
   const root = await packageOf(`export default () => 'success'`)

@@ -32,7 +32,7 @@ async function telling(name: string): Promise<string> {
   return ground.connected(await ground.package(code(receiver.url, name), { permissions }))
 }
 
-const generous = { timeout: 15_000 }
+const generous = { timeout: 30_000 }
 
 test('a connection starts once in each worker, before its first run, and stops with the worker', async () => {
   const id = await telling('workers')

@@ -72,7 +72,7 @@ beforeAll(async () => {
   ]
   const connector_data = { [implementation]: { ui, own: { a: 1 } }, 'org.example.gone': { ui: [node] } }
   await database.prisma.session.update({ where: { id }, data: { connector_data } })
-}, 60_000)
+})
 afterAll(async () => {
   await worker?.close()
   await world?.close()
@@ -115,7 +115,7 @@ test('good ones are shown, with labels in the reader’s language; wrong ones hi
     { locale: 'de', key: 'co2', label: 'Ausstoss' },
     { locale: 'de', key: 'other.key', label: 'other.key' },
   ])
-}, 30_000)
+})
 
 test('an editor sees them too; kept labels need no worker', async () => {
   await world.database.pool.query(`insert into connector_labels (connector_id, locale, key, label)

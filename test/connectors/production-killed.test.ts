@@ -19,7 +19,7 @@ beforeAll(async () => {
       if (at !== silent) response.writeHead(200).end('{}')
     },
   })
-}, 60_000)
+})
 afterAll(async () => {
   await ground?.close()
   await receiver?.close()

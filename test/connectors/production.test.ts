@@ -8,7 +8,7 @@ let ground: ProductionGround
 beforeAll(async () => {
   ground = await productionGround()
   await ground.worker()
-}, 60_000)
+})
 afterAll(() => ground?.close())
 
 const runNow = (id: string) => ground.get('mutation ($id: uuid!) { run_connection(id: $id) { id } }', { id })

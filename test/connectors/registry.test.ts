@@ -64,7 +64,7 @@ beforeAll(async () => {
       return `Bearer ${data.sign_in.token}`
     }),
   )) as [string, string, string]
-}, 60_000)
+})
 afterAll(async () => {
   await worker?.close()
   await sandboxes.close()

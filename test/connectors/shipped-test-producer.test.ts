@@ -15,7 +15,7 @@ beforeAll(async () => {
   ground = await productionGround()
   await ground.worker()
   connector = await ground.approved(folder)
-}, 60_000)
+})
 afterAll(() => ground?.close())
 
 async function ran(id: string) {

@@ -68,7 +68,7 @@ beforeAll(async () => {
     source: basic(source),
   }
   persons = { admin: admin?.id, editor: editor?.id, viewer: viewer?.id }
-}, 60_000)
+})
 afterAll(() => world?.close())
 
 const schemas = Object.fromEntries(known.map((role) => [role, buildSchema(printSchemaOf(role))])) as Record<
