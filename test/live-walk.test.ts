@@ -51,7 +51,7 @@ test('whatever is written, every subscriber of either gateway ends with what a f
   // They were told more than their first results.
   expect(told).toBeGreaterThan(subscribers.length * 2)
   await Promise.all(clients.splice(0).map((client) => client.dispose()))
-}, 120_000)
+}, 300_000)
 
 /** Fields that a role does not have are found out by asking; such pairs are left out. */
 const queries: readonly ((random: Random) => { query: string; variables?: Record<string, unknown> })[] = [

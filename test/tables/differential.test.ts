@@ -14,7 +14,7 @@ import { fillTables, type Rows } from './rows.ts'
 
 const seed = Number(process.env.DIFFERENTIAL_SEED ?? 20_261_121)
 const documentsPerRole = Number(process.env.DIFFERENTIAL_DOCUMENTS ?? 120)
-const timeout = 20_000 + documentsPerRole * 200
+const timeout = 60_000 + documentsPerRole * 1000
 const roles: readonly Role[] = ['admin', 'editor', 'viewer', 'consumer', 'source']
 
 let ground: TestDatabase

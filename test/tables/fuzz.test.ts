@@ -8,7 +8,7 @@ import type { Rows } from './rows.ts'
 
 const seed = Number(process.env.FUZZ_SEED ?? 20_261_121)
 const runs = Number(process.env.FUZZ_RUNS ?? 120)
-const timeout = 20_000 + runs * 100
+const timeout = 60_000 + runs * 1000
 
 /** In every row of the other team, and in nothing that is sent. */
 const marker = 'only-for-lambeth'
