@@ -168,6 +168,8 @@ describeInBrowser('Signing in', () => {
     await german.getByLabel('E-Mail').fill(ground.people.editor.email)
     await german.getByLabel('Passwort', { exact: true }).fill(ground.people.editor.password)
     await german.getByRole('button', { name: 'Anmelden' }).click()
+    // The form has this menu, too.
+    await german.getByRole('navigation').first().waitFor({ state: 'attached' })
     await german.getByRole('button', { name: 'Sprache' }).click()
     await german.getByRole('menuitemradio', { name: 'English' }).click()
     await german.getByRole('button', { name: 'Language' }).waitFor()
