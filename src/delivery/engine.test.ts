@@ -272,7 +272,7 @@ test('a target that hangs, with a long queue in front, holds up no other', async
   await plant(others, 20)
   const hanging = Promise.withResolvers<AttemptReport>()
   start(({ target_id }) => (target_id === slow.id ? hanging.promise : { outcome: 'succeeded' }))
-  const rows = await until(deliveries, (all) => all.filter((row) => row.status === 'succeeded').length === 100, 5000)
+  const rows = await until(deliveries, (all) => all.filter((row) => row.status === 'succeeded').length === 100)
   expect(rows.filter((row) => row.status === 'leased').length).toBeLessThanOrEqual(8)
   hanging.resolve({ outcome: 'succeeded' })
   await until(deliveries, allAre('succeeded'))
@@ -288,7 +288,7 @@ test('more hanging targets than there are places hold up no other for longer tha
   await plant([quick], 30)
   const never = Promise.withResolvers<AttemptReport>()
   start(({ target_id }) => (hanging.has(target_id) ? never.promise : { outcome: 'succeeded' }), { concurrency: 16 })
-  await until(deliveries, (all) => all.filter((row) => row.status === 'succeeded').length === 30, 4000)
+  await until(deliveries, (all) => all.filter((row) => row.status === 'succeeded').length === 30)
 })
 
 test('two engines deliver each of 1,000 deliveries exactly once', async () => {
@@ -308,7 +308,7 @@ test('two engines deliver each of 1,000 deliveries exactly once', async () => {
     }
   start(deliver(0), { concurrency: 8 })
   start(deliver(1), { concurrency: 8 })
-  await until(deliveries, allAre('succeeded'), 15_000)
+  await until(deliveries, allAre('succeeded'))
   expect(seen).toHaveLength(1000)
   expect(new Set(seen)).toEqual(new Set(ids))
 })
@@ -317,13 +317,24 @@ describe('leases', () => {
   test('a long attempt keeps its lease, and nobody else gets it', async () => {
     const [id] = await plant([await webhook()])
     const seen: string[] = []
-    const deliver = async (delivery: LeasedDelivery): Promise<AttemptReport> => {
+    const release = Promise.withResolvers<AttemptReport>()
+    const deliver = (delivery: LeasedDelivery) => {
       seen.push(delivery.id)
-      await new Promise((resolve) => setTimeout(resolve, 1500))
-      return { outcome: 'succeeded' }
+      return release.promise
     }
-    start(deliver, { leaseMs: 900, pollMs: 20 })
-    start(deliver, { leaseMs: 900, pollMs: 20 })
+    // Long enough for a machine that stands still for seconds.
+    start(deliver, { leaseMs: 6000, pollMs: 20 })
+    start(deliver, { leaseMs: 6000, pollMs: 20 })
+    const lease = async () =>
+      (
+        await ground.database.pool.query(
+          'select token, leased_until, leased_until > now() as holds from delivery_leases',
+        )
+      ).rows[0]
+    const first = await until(lease, (row) => row !== undefined)
+    const renewed = await until(lease, ({ leased_until }) => leased_until > first.leased_until)
+    expect(renewed).toMatchObject({ token: first.token, holds: true })
+    release.resolve({ outcome: 'succeeded' })
     await until(deliveries, allAre('succeeded'))
     expect(seen).toEqual([id])
   })

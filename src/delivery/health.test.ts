@@ -152,6 +152,20 @@ test('a target that was given up gets one delivery as a probe, ever later, and a
   await plant(target, 10)
   let fails = true
   let attempts = 0
+  const disabledFor: number[] = []
+  /** Nothing is under way, every attempt is counted, and the next probe is not due. */
+  const quiet = () =>
+    until(
+      async () => ({
+        ...(await webhook()),
+        leases: (await pool.query('select 1 from delivery_leases')).rowCount,
+        attempts,
+      }),
+      ({ state, leases, consecutive_failures, probe_at }) =>
+        state === 'disabled' && leases === 0 && consecutive_failures === attempts && probe_at > new Date(),
+    )
+  // As if the hour had passed.
+  const becomeDue = () => pool.query(`update webhooks set probe_at = now() - interval '1 minute'`)
   await withEngine(
     () => {
       attempts++
@@ -160,21 +174,25 @@ test('a target that was given up gets one delivery as a probe, ever later, and a
     {
       failingAfter: 2,
       disablePolicy: ({ consecutiveFailures }) => consecutiveFailures >= 5,
-      probePolicy: () => 300,
+      probePolicy: (ms) => {
+        disabledFor.push(ms)
+        return 3_600_000
+      },
       retryPolicy: ({ now }) => new Date(now.getTime() + 1),
     },
     async () => {
-      await until(webhook, ({ state }) => state === 'disabled')
-      const { probe_at: first } = await webhook()
-      const before = attempts
-      await until(webhook, ({ state, probe_at }) => state === 'disabled' && probe_at > first)
-      expect(attempts).toBeLessThanOrEqual(before + 9)
+      const { attempts: before } = await quiet()
+      await becomeDue()
+      expect((await quiet()).attempts).toBe(before + 1)
+      await becomeDue()
+      expect((await quiet()).attempts).toBe(before + 2)
       expect((await statuses()).includes('succeeded')).toBe(false)
-      const atSecond = attempts
-      const { probe_at: second } = await webhook()
-      await until(webhook, ({ state, probe_at }) => state === 'disabled' && probe_at > second)
-      expect(attempts).toBe(atSecond + 1)
+      const [first, ...later] = disabledFor.slice(-3)
+      expect(first).toBe(0)
+      expect(later[0]).toBeGreaterThan(0)
+      expect(later[1]).toBeGreaterThan(later[0] ?? 0)
       fails = false
+      await becomeDue()
       await until(statuses, (all) => all.every((status) => status === 'succeeded'))
       expect(await until(webhook, ({ state }) => state === 'active')).toMatchObject({
         probe_at: null,

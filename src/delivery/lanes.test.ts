@@ -167,15 +167,16 @@ test('a rate holds over two workers together, at every moment', async () => {
     at.push(performance.now())
     return { outcome: 'succeeded' }
   }
+  const begun = performance.now()
   start(deliver)
   start(deliver)
   await until(left, (count) => count === 0)
-  const [first = 0] = at
-  const took = (at.at(-1) ?? 0) - first
-  expect(took).toBeGreaterThan(59 * (1000 / rate) - 100)
-  expect(took).toBeLessThan(59 * (1000 / rate) + 30_000)
+  const gap = 1000 / rate
+  // None comes before its turn; on a slow machine they come later, and then closer together than their turns.
+  const late = at.map((time, index) => time - (begun + index * gap))
+  expect(Math.min(...late)).toBeGreaterThan(-gap)
   const mostInHalfASecond = Math.max(...at.map((from) => at.filter((t) => t >= from && t < from + 500).length))
-  expect(mostInHalfASecond).toBeLessThanOrEqual(rate / 2 + 5)
+  expect(mostInHalfASecond).toBeLessThanOrEqual(rate / 2 + 5 + Math.max(...late) / gap)
 })
 
 test('a concurrency holds over three workers together', async () => {
