@@ -34,6 +34,7 @@ export const actionsNotRun: Actions = {
     revalidate: notRun,
     purge: notRun,
     modify: notRun,
+    waiting: notRun,
     upsertSchema: notRun,
   },
   destinations: { available: notRun, remove: notRun, withdraw: notRun },

@@ -7,6 +7,7 @@ import { revalidateSession } from './publish.ts'
 import { type PurgeParts, purgeSession } from './purge.ts'
 import type { SessionActions } from './schema.ts'
 import { askModifier } from './settling-ask.ts'
+import { readWaiting } from './settling-read.ts'
 import { submitSession } from './submit.ts'
 import { submitTestSession } from './test-session.ts'
 import { updateSession } from './update.ts'
@@ -54,6 +55,10 @@ export function createSessionActions(parts: SessionActionParts): SessionActions 
       await askModifier(database.pool, which)
       settling?.()
       return which
+    },
+    async waiting(session_id, { principal }) {
+      await requireOwn(database.pool, 'session', session_id, principal, 'session_id')
+      return readWaiting(database.pool, { session_id, open: principal.role === 'admin' })
     },
     async purge(which, context) {
       noteForAudit(context, { session_ids: [which.id], detail: { reason: which.reason.slice(0, 200) } })

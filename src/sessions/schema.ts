@@ -6,6 +6,7 @@ import type { StoredSchema } from './payload-schemas.ts'
 import type { RevalidateResult } from './publish.ts'
 import type { PurgeResult } from './purge.ts'
 import type { Problem } from './schema-checker.ts'
+import type { WaitedFor, WaitingSession } from './settling-read.ts'
 import type { SubmitResult } from './submit.ts'
 import type { UpdateResult } from './update.ts'
 
@@ -19,6 +20,8 @@ export interface SessionActions {
   ): Promise<RevalidateResult>
   purge(which: { readonly id: string; readonly reason: string }, context: RequestContext): Promise<PurgeResult>
   modify(which: AskedModification, context: RequestContext): Promise<AskedModification>
+  /** Undefined where nothing waits. */
+  waiting(sessionId: string, context: RequestContext): Promise<WaitingSession | undefined>
   upsertSchema(object: unknown, context: RequestContext): Promise<StoredSchema>
 }
 
@@ -28,12 +31,65 @@ export interface AskedModification {
   readonly session_id: string
 }
 
-/** Adds `submit_session` and `update_session` for sources, what editors do with sessions for editors, all for admins. */
+/**
+ * Adds `submit_session` and `update_session` for sources, what editors do with sessions for editors, all for admins; and
+ * what people see of a session that settles.
+ */
 export function addSessionActions(builder: Builder, role: Role, actions: SessionActions): void {
+  if (role === 'viewer' || role === 'editor' || role === 'admin') addWaiting(builder, actions)
   if (role !== 'source' && role !== 'editor' && role !== 'admin') return
   const submitted = submittedOutput(builder)
   if (role !== 'editor') addSourceActions(builder, actions, submitted)
   if (role !== 'source') addEditorActions(builder, actions, submitted)
+}
+
+function addWaiting(builder: Builder, actions: SessionActions): void {
+  const modifier = builder.objectRef<WaitedFor>('session_settling_modifier').implement({
+    description: "A modifier that is asked. Of the platform's, who is no admin learns the integration.",
+    fields: (t) => ({
+      connection_id: t.field({ type: 'uuid', nullable: true, resolve: ({ connection_id }) => connection_id }),
+      name: t.exposeString('name', { nullable: true }),
+      integration: t.exposeString('integration', { nullable: false, description: 'Name of its integration.' }),
+    }),
+  })
+  const waiting = builder.objectRef<WaitingSession>('session_settling_output').implement({
+    description: 'A session that waits for its modifiers.',
+    fields: (t) => ({
+      session_id: t.field({ type: 'uuid', nullable: false, resolve: ({ session_id }) => session_id }),
+      event_type: t.exposeString('event_type', {
+        nullable: true,
+        description: 'What is announced at the end; null: session.updated, if something has changed.',
+      }),
+      since: t.field({ type: 'timestamptz', nullable: false, resolve: ({ since }) => since }),
+      attempts: t.exposeInt('attempts', {
+        nullable: false,
+        description: 'Begun, with the one that runs: of 2 or more, all but the last ended without a result.',
+      }),
+      restarts: t.exposeInt('restarts', {
+        nullable: false,
+        description: 'How often it began anew because something newer came in.',
+      }),
+      pending_revisions: t.exposeInt('pending_revisions', {
+        nullable: false,
+        description: 'Updates that wait: until its end readers have the revision before them.',
+      }),
+      modifiers: t.field({
+        type: [modifier],
+        nullable: { list: false, items: false },
+        description: 'Those that are asked as things are now, in their order.',
+        resolve: ({ modifiers }) => [...modifiers],
+      }),
+    }),
+  })
+  builder.queryField('session_settling', (t) =>
+    t.field({
+      type: waiting,
+      nullable: true,
+      description: 'What a session waits for; null where it waits for no modifier.',
+      args: { session_id: t.arg({ type: 'uuid', required: true }) },
+      resolve: (_, { session_id }, context) => actions.waiting(session_id, context),
+    }),
+  )
 }
 
 type SubmittedOutput = ReturnType<typeof submittedOutput>

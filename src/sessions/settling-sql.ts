@@ -100,6 +100,14 @@ export async function claimSettlings(
   return rows
 }
 
+/** SQL: the connections `c` that are asked about the waiting `s` (`id`, `connection_ids`, `asked`) as things are now. */
+export const askable = `
+    join connections c on c.id = any(s.connection_ids || s.asked) and c.enabled
+     and not (c.health = 'disabled' and c.probe_at is null)
+    join connectors k on k.id = c.connector_id and k.status = 'approved' and 'modifier' = any(k.kinds)
+    join integrations i on i.id = c.integration_id and i.status = 'active'
+    join session_grants g on g.session_id = s.id and g.integration_id = c.integration_id and ${liveGrant}`
+
 const claimSql = `
 with due as materialized (
   select x.session_id from session_settlings x
@@ -123,12 +131,7 @@ with due as materialized (
          c.xmin::text || '.' || k.xmin::text as version, k.implementation || '@' || k.version as connector,
          g.id as grant_id, g.config as grant_config,
          cardinality(k.permissions) > 0 as may_tell, g.first_retrieved_at is null as is_first
-    from session s
-    join connections c on c.id = any(s.connection_ids || s.asked) and c.enabled
-     and not (c.health = 'disabled' and c.probe_at is null)
-    join connectors k on k.id = c.connector_id and k.status = 'approved' and 'modifier' = any(k.kinds)
-    join integrations i on i.id = c.integration_id and i.status = 'active'
-    join session_grants g on g.session_id = s.id and g.integration_id = c.integration_id and ${liveGrant}
+    from session s ${askable}
 ), retrieved as (
   update session_grants g
      set first_retrieved_at = now(), expires_at = least(g.expires_at, now() + retention_after_retrieval(g.team_id, $4))

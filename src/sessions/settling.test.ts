@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { until } from '../delivery/deliveries.fixture.ts'
 import { settlingGround } from './settling.fixture.ts'
 import { askModifier, askScheduledModifier } from './settling-ask.ts'
+import { readWaiting } from './settling-read.ts'
 import { claimSettlings } from './settling-sql.ts'
 
 let ground: Awaited<ReturnType<typeof settlingGround>>
@@ -137,6 +138,35 @@ describe('an update', () => {
     expect(rows).toEqual([
       { payment_id: 'p-2', config: { region: 'north' }, connector_data: { k: { c: 2 } }, waiting: 0 },
     ])
+  })
+
+  it('is told of while it waits: how many wait, since when and for whom, never what they say', async () => {
+    const later = await ground.modifier(() => undefined, { events: ['session.updated'], name: 'Later', run_order: 2 })
+    const first = await ground.modifier(() => undefined, { events: ['session.updated'], name: 'First', run_order: 1 })
+    await ground.pool.query('update connections set team_id = null where id = $1', [later])
+    const { id } = await ground.submit({ a: 1 })
+    const told = (open: boolean) => readWaiting(ground.pool, { session_id: id, open })
+    expect(await told(true)).toBeUndefined()
+    await ground.update(id, { a: 2 })
+    await ground.update(id, { a: 3 })
+    expect(await told(false)).toEqual({
+      session_id: id,
+      event_type: 'session.updated',
+      since: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/),
+      attempts: 0,
+      restarts: 0,
+      pending_revisions: 2,
+      modifiers: [
+        { connection_id: first, name: 'First', integration: 'Office' },
+        { connection_id: null, name: null, integration: 'Office' },
+      ],
+    })
+    expect((await told(true))?.modifiers.at(1)).toMatchObject({ connection_id: later, name: 'Later' })
+    await ground.pool.query('update connections set enabled = false where id = $1', [first])
+    expect((await told(true))?.modifiers).toHaveLength(1)
+    ground.engine()
+    await settled(id)
+    expect(await told(true)).toBeUndefined()
   })
 
   it('is written as it is when nothing changes it, moves its booking, and is purged with its session', async () => {

@@ -232,6 +232,12 @@ export const actions: Readonly<Record<string, ActionLine>> = {
     'modify_session(connection_id: $connection, session_id: $session) { session_id }',
     async ({ row }) => ({ connection: (await row('connections')).id, session: (await row('sessions')).id }),
   ),
+  session_settling: query(
+    persons,
+    '$session: uuid!',
+    'session_settling(session_id: $session) { __typename }',
+    async ({ row }) => ({ session: (await row('sessions')).id }),
+  ),
   upsert_payload_schema: mutation(
     editing,
     '$object: upsert_payload_schema_input!',
