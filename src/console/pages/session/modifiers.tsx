@@ -1,34 +1,42 @@
 import { Anchor } from '@mantine/core'
 import { Link } from 'react-router'
-import { useRead } from '../../api/hooks.ts'
-import { useCan, useTeam } from '../../app/context.tsx'
-import { modifiersOf, type SessionFacts } from './queries.ts'
+import type { SessionFacts, SettlingFacts } from './queries.ts'
 import { useText } from './text.ts'
 
-/**
- * Whom a session that settles waits for: the modifiers of its flow that its pattern, kind and schema match. What they did
- * is written when all have settled; the timeline tells it as their runs and revisions.
- */
-export function Modifiers({ session: { flow, kind, config } }: { readonly session: SessionFacts }) {
-  const { t, language } = useText()
-  const { slug: team } = useTeam()
-  const { edit } = useCan()
-  const asked = { team, flow: flow?.slug ?? '', kind, config: config ?? {} }
-  const found = useRead(modifiersOf, asked, { paused: !edit || !flow }).data?.explain_event.filter(
-    ({ modifies }) => modifies,
+export interface ModifiersProps {
+  readonly session: SessionFacts
+  /** Undefined until it is known. */
+  readonly settling: SettlingFacts | undefined
+}
+
+/** What waits, for whom, and what readers have meanwhile. What came of it the timeline tells as runs and revisions. */
+export function Modifiers({ session: { status, revision }, settling }: ModifiersProps) {
+  const { t } = useText()
+  const { attempts = 0, pending_revisions: count = 0 } = settling ?? {}
+  return (
+    <>
+      {status === 'settling' ? t('entry.settlingText') : t('entry.askedText', { revision })}{' '}
+      {count > 0 && <>{t('entry.pending', { count })} </>}
+      {settling && <WaitsFor modifiers={settling.modifiers} />}
+      {attempts > 1 && <> {t('entry.settlingAttempt', { number: attempts })}</>}
+    </>
   )
-  if (!found || found.length === 0) return null
-  const parts = new Intl.ListFormat(language).formatToParts(found.map((_, index) => String(index)))
+}
+
+function WaitsFor({ modifiers }: Pick<SettlingFacts, 'modifiers'>) {
+  const { t, language } = useText()
+  if (modifiers.length === 0) return null
+  const parts = new Intl.ListFormat(language).formatToParts(modifiers.map((_, index) => String(index)))
   return (
     <>
       {t('entry.settlingFor')}{' '}
       {parts.map(({ type, value }, index) => {
-        const modifier = type === 'element' ? found[Number(value)] : undefined
+        const modifier = type === 'element' ? modifiers[Number(value)] : undefined
         if (!modifier) return value
-        const { target, name, integration } = modifier
-        if (!name || !target) return t('entry.settlingPlatform', { integration })
+        const { connection_id, name, integration } = modifier
+        if (!name || !connection_id) return t('entry.settlingPlatform', { integration })
         return (
-          <Anchor key={`${target} ${index}`} component={Link} to={`/connections/${target}`} inherit>
+          <Anchor key={`${connection_id} ${index}`} component={Link} to={`/connections/${connection_id}`} inherit>
             {name}
           </Anchor>
         )

@@ -347,21 +347,26 @@ export const sourceContent = gql<
   mutation SourceContentOfSession($id: uuid!) { raw_source_content(id: $id) { id content mime } }
 `)
 
-export interface Heard {
-  /** Of a connection. */
-  readonly target: string | null
-  readonly name: string | null
-  readonly integration: string
-  readonly modifies: boolean
+export interface SettlingFacts {
+  readonly session_id: string
+  readonly since: string
+  readonly attempts: number
+  /** Updates that wait. */
+  readonly pending_revisions: number
+  readonly modifiers: readonly {
+    /** Null, as `name` is, of the platform's where the person is no admin. */
+    readonly connection_id: string | null
+    readonly name: string | null
+    readonly integration: string
+  }[]
 }
 
-/** Who sees such a session before it is announced. Without `id`: the same connection is told of otherwise elsewhere. */
-export const modifiersOf = gql<
-  { explain_event: Heard[] },
-  { team: string; flow: string; kind: string; config: unknown }
->(`
-  query ModifiersOfSessionForEditors($team: String!, $flow: String!, $kind: String!, $config: jsonb) {
-    explain_event(team: $team, flow: $flow, kind: $kind, config: $config) { target: id name integration modifies }
+/** Whom it waits for; null for nobody. */
+export const settlingOf = gql<{ session_settling: SettlingFacts | null }, { id: string }>(`
+  query SettlingOfSession($id: uuid!) {
+    session_settling(session_id: $id) {
+      session_id since attempts pending_revisions modifiers { connection_id name integration }
+    }
   }
 `)
 

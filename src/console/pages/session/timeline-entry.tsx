@@ -167,7 +167,7 @@ function Body({ entry, session }: TimelineEntryProps): ReactNode {
     case 'settling':
       return (
         <Note>
-          {t('entry.settlingText')} <Modifiers session={session} />
+          <Modifiers session={session} settling={entry.settling} />
         </Note>
       )
     case 'expires':

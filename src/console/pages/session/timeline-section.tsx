@@ -9,6 +9,7 @@ import { actors, type EditorFacts, liveAudit, liveHistory, liveSources, type Ses
 import { useText } from './text.ts'
 import { type Entry, groups, storyOf } from './timeline.ts'
 import { TimelineEntry } from './timeline-entry.tsx'
+import { useSettling } from './use-settling.ts'
 
 export interface TimelineSectionProps {
   readonly session: SessionFacts
@@ -30,12 +31,13 @@ export function TimelineSection({ session, editor }: TimelineSectionProps) {
   const history = useLive(liveHistory, { ...by, limit }, { keep: true })
   const audit = useLive(liveAudit, { ...by, limit }, { keep: true })
   const sources = useLive(liveSources, by)
+  const settling = useSettling(session)
   const past = history.data?.sessions[0]
   const entries = audit.data?.audit_entries
   const rawSources = sources.data?.raw_sources
   const story = useMemo(
-    () => storyOf({ session, editor, history: past, audit: entries, sources: rawSources }),
-    [session, editor, past, entries, rawSources],
+    () => storyOf({ session, editor, history: past, audit: entries, sources: rawSources, settling }),
+    [session, editor, past, entries, rawSources, settling],
   )
   const ids = useMemo(() => idsIn(story), [story])
   const names = useRead(actors, { ids }, { paused: ids.length === 0 }).data

@@ -10,6 +10,7 @@ import type {
   RevisionRow,
   RunRow,
   SessionFacts,
+  SettlingFacts,
   SourceRow,
 } from './queries.ts'
 
@@ -29,7 +30,7 @@ export type Entry = {
 } & (
   | { readonly type: 'submitted'; readonly group: 'intake'; readonly author: Author | null }
   | { readonly type: 'source'; readonly group: 'intake'; readonly source: SourceRow }
-  | { readonly type: 'settling'; readonly group: 'intake' }
+  | { readonly type: 'settling'; readonly group: 'intake'; readonly settling: SettlingFacts | undefined }
   | { readonly type: 'revised'; readonly group: 'intake'; readonly revision: number; readonly author: Author | null }
   | { readonly type: 'event'; readonly group: 'intake'; readonly event: EventRow }
   | {
@@ -58,6 +59,8 @@ export interface Story {
   readonly history?: Omit<History, 'id'> | undefined
   readonly audit?: readonly AuditRow[] | undefined
   readonly sources?: readonly SourceRow[] | undefined
+  /** Of a session that waits, also with an update only. */
+  readonly settling?: SettlingFacts | undefined
 }
 
 /** Of things of one moment, what led to the other comes first. */
@@ -66,7 +69,7 @@ const order = [
   ...['withdrawn', 'expires', 'purged'],
 ]
 
-export function storyOf({ session, editor, history, audit = [], sources = [] }: Story): readonly Entry[] {
+export function storyOf({ session, editor, history, audit = [], sources = [], settling }: Story): readonly Entry[] {
   const { events = [], revisions = [], deliveries = [], connector_runs = [] } = history ?? {}
   const shown = new Set(deliveries.map(({ id }) => id))
   const entries: Entry[] = [
@@ -115,8 +118,9 @@ export function storyOf({ session, editor, history, audit = [], sources = [] }: 
     ]),
     ...together(audit),
   ]
-  if (session.status === 'settling') {
-    entries.push({ key: 'settling', at: session.submitted_at, type: 'settling', group: 'intake' })
+  if (session.status === 'settling' || settling) {
+    const at = settling?.since ?? session.submitted_at
+    entries.push({ key: 'settling', at, type: 'settling', group: 'intake', settling })
   }
   entries.push(
     session.purged_at
