@@ -154,6 +154,11 @@ describe('the entrance', () => {
     expect(streamed).toBe(413)
   })
 
+  it('keeps an idle connection for longer than balancers do, so that it is not the one who closes it', async () => {
+    const { headers } = await fetch(`${world.url}/healthz`)
+    expect(headers.get('keep-alive')).toBe('timeout=75')
+  })
+
   it('answers bad JSON with 400 and an unknown path with 404', async () => {
     const authorization = basic(world.source)
     const bad = await fetch(`${world.url}/graphql`, {

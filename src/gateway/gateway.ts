@@ -101,7 +101,9 @@ export async function startGateway({ config, database, sealer, log }: GatewayOpt
   const route = createRoutes({ ...shared, config, database, access, files, inbound, origins, ready, committed })
 
   // Five minutes for a whole request: 30 MiB at 100 kB/s.
-  const timeouts = { requestTimeout: 300_000, headersTimeout: 20_000 }
+  // An idle connection is kept for longer than balancers and clients keep theirs (60 s, as a rule): whoever closes first
+  // may do so while a request is under way, and only the one who sends it knows that it was not begun.
+  const timeouts = { requestTimeout: 300_000, headersTimeout: 20_000, keepAliveTimeout: 75_000 }
   const server = createServer({ ...timeouts, shouldUpgradeCallback: wantsSocket }, (request, response) => {
     const requestId = requestIdOf(request.headers)
     const path = requestPath(request)

@@ -319,9 +319,11 @@ test('a worker that is killed while it reads loses no mail, takes none twice, an
   const child: ChildProcess = spawn(
     process.execPath,
     [path.join(import.meta.dirname, 'producing.fixture.ts'), DATABASE_URL, SLUICE_SECRET_KEY],
-    { stdio: 'inherit' },
+    { stdio: ['inherit', 'inherit', 'inherit', 'ipc'] },
   )
   closing.push(async () => child.kill('SIGKILL'))
+  // What is asked of a worker waits for its answer, and for no worker that has yet to start.
+  await once(child, 'message')
   const id = await connected()
   await ask('mutation ($id: uuid!) { run_connection(id: $id) { id } }', { id })
   await until(

@@ -1,4 +1,4 @@
-/** A worker in a process of its own, for tests that kill it while a producer runs: `node producing.fixture.ts DATABASE_URL SECRET_KEY`. */
+/** A worker in a process of its own, for tests that kill it while a producer runs: `node producing.fixture.ts DATABASE_URL SECRET_KEY`. It says when it is up. */
 import tls from 'node:tls'
 import { createSealer } from '../../src/access/seal.ts'
 import { readConfig } from '../../src/config.ts'
@@ -29,3 +29,4 @@ await startWorkerParts({
   schedules: [],
   production: { runs: { pollMs: 50, leaseMs: 600 } },
 })
+process.send?.('up')
