@@ -1,5 +1,6 @@
 // Prints "N passed, N failed" from the file of vitest's JSON reporter. A test
-// file that could not even be loaded counts as one failure.
+// file that could not even be loaded counts as one failure. Before that, why
+// tests had to be tried again that passed then: each is a defect, of theirs or ours.
 import { readFileSync } from 'node:fs'
 
 let passed = 0
@@ -9,6 +10,10 @@ try {
   passed = report.numPassedTests
   failed = report.numFailedTests
   for (const { status, assertionResults } of report.testResults) {
+    for (const test of assertionResults) {
+      if (test.status !== 'passed' || test.failureMessages.length === 0) continue
+      console.log(`\nPassed when tried again: ${test.fullName}\n${test.failureMessages.join('\n')}`)
+    }
     if (status === 'failed' && !assertionResults.some((test) => test.status === 'failed')) failed += 1
   }
 } catch (error) {
