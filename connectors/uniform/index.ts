@@ -25,6 +25,8 @@ interface Settings {
 const timeoutMs = 50_000
 /** Idox saves an archive before it answers, and a line may be slow. The connection's `timeout_ms` ends it earlier. */
 const uploadMs = 300_000
+/** Of an archive that a connector sends; a list of files ends there too. */
+const mostEntries = 1000
 
 // Runs of a connection with state take turns, and so none overwrites what another notes in the store.
 export default defineConnector<{ settings: Settings; state: { submissions: Json } }>({
@@ -57,6 +59,12 @@ export default defineConnector<{ settings: Settings; state: { submissions: Json 
     const waiting = listed.filter(({ status }) => status === 'pending').length
     if (waiting > 0) return `${waiting} ${waiting === 1 ? 'file is' : 'files are'} still being checked.`
 
+    const entries = entriesOf({ passport, event, files: listed })
+    if (entries.length > mostEntries) {
+      return final(
+        `The session has too many files for Uniform: ${mostEntries} entries fit into its archive, and it would have ${entries.length}. Nothing was sent; hand the files over in another way.`,
+      )
+    }
     const identity = await signedIn(settings, request)
     const call = authorised(settings, request, identity)
     const base = `${settings.submission_url.replace(/\/+$/, '')}/secure/submission`
@@ -97,7 +105,7 @@ export default defineConnector<{ settings: Settings; state: { submissions: Json 
         url: `${address}/archive`,
         timeoutMs: uploadMs,
         bodyType: 'multipart',
-        body: [{ name: 'file', archive: entriesOf({ passport, event, files: listed }), filename: name }],
+        body: [{ name: 'file', archive: entries, filename: name }],
       })
       if (sent.statusCode !== 204 && sent.statusCode !== 200) {
         return refusal('Uniform', sent.statusCode, detailOf(sent.response))

@@ -87,6 +87,21 @@ describe('against Uniform', () => {
     expect(JSON.stringify(run)).not.toMatch(new RegExp(`${uniformClient.secret}|Byron`))
   })
 
+  test('more files than an archive holds are told at once, for good, and nothing is asked of Uniform', async () => {
+    const delivery = await ground.delivery(connection, { data: sample })
+    await ground.database.pool.query(
+      `insert into session_files (session_id, name, type, size, object_key, status)
+       select $1::uuid, 'plan-' || n || '.pdf', 'application/pdf', 1, $1::text || '/' || n, 'stored' from generate_series(1, 998) n`,
+      [delivery.session_id],
+    )
+    const { outcome, final, run } = await ground.attempt(delivery)
+    expect([outcome, final]).toEqual(['failed', true])
+    expect(run?.message).toMatch(
+      /too many files for Uniform: 1000 entries fit into its archive, and it would have 1001/,
+    )
+    expect(uniform.requests).toEqual([])
+  })
+
   test('a delivery that is made again asks for nothing', async () => {
     const delivery = await ground.delivery(connection, { data: sample })
     await ground.attempt(delivery)
