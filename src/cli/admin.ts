@@ -12,10 +12,10 @@ import { checkNewPassword, hashPassword } from '../access/password.ts'
 import { checkedEmail, createPerson } from '../access/people.ts'
 import { endAllSignIns } from '../access/sign-ins.ts'
 import { type Database, inTransaction, openDatabase } from '../database/database.ts'
+import { migrate } from '../database/migrate.ts'
 import { SluiceError } from '../errors.ts'
 import { createLog } from '../log.ts'
 import { databaseUrlOf } from './installation.ts'
-import { migrateDatabase } from './migrate.ts'
 
 type Env = Readonly<Record<string, string | undefined>>
 
@@ -89,7 +89,7 @@ async function refuseKnown({ pool }: Database, email: string): Promise<void> {
 /** Works on the database of DATABASE_URL, or of a `sluice start` that runs now. */
 export async function withDatabase(env: Env, work: (database: Database) => Promise<void>): Promise<void> {
   const url = await databaseUrlOf(env)
-  await migrateDatabase(url)
+  await migrate(url)
   const database = openDatabase({ url, poolSize: 2, log: createLog({ name: 'admin', level: 'silent' }) })
   try {
     await work(database)

@@ -5,10 +5,10 @@ import { auditGrants } from '../access/audit-grants.ts'
 import { type AuditVerdict, verifyAudit } from '../access/audit-verify.ts'
 import { createSealer } from '../access/seal.ts'
 import { openDatabase } from '../database/database.ts'
+import { withoutPassword } from '../database/reach.ts'
 import { SluiceError } from '../errors.ts'
 import { createLog } from '../log.ts'
 import { databaseUrlOf, secretKeyOf } from './installation.ts'
-import { withoutPassword } from './migrate.ts'
 
 type Env = Readonly<Record<string, string | undefined>>
 

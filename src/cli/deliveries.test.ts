@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { type TestDatabase, testDatabase } from '../../test/ground/database.ts'
 import { type Planted, plantDeliveries, plantTeam, plantWebhook } from '../delivery/deliveries.fixture.ts'
 import { deliveriesCommand } from './deliveries.ts'
+import { runMigrate } from './migrate.ts'
 
 let ground: TestDatabase
 let planted: Planted
@@ -41,4 +42,23 @@ test('deliveries are counted, listed, cancelled and tried again from the command
 test('nothing is changed without saying which', async () => {
   await expect(run('cancel')).rejects.toThrow('Say which deliveries')
   await expect(run('retry', 'nonsense')).rejects.toThrow('must be an id')
+})
+
+test.each([
+  ['nonsense', /DATABASE_URL cannot be read/],
+  ['mysql://sluice:hunter2@127.0.0.1/sluice', /DATABASE_URL cannot be read/],
+  ['postgres://sluice:hunter2#1@127.0.0.1:5432/sluice', /DATABASE_URL cannot be read.* %23/],
+  [
+    'postgres://sluice:hunter2@127.0.0.1:1/sluice',
+    /postgres:\/\/sluice@127\.0\.0\.1:1\/sluice cannot be used: .*ECONNREFUSED/,
+  ],
+  ['postgres://sluice@127.0.0.1:1/sluice?password=hunter2', /cannot be used: .*ECONNREFUSED/],
+])('an address that leads to no database is told in a sentence without a password: %s', async (url, sentence) => {
+  const counts = deliveriesCommand({ DATABASE_URL: url }, () => undefined)
+  const all = [runMigrate({ DATABASE_URL: url }), counts.parseAsync(['counts'], { from: 'user' })]
+  for (const { status, reason } of (await Promise.allSettled(all)) as PromiseRejectedResult[]) {
+    expect(status).toBe('rejected')
+    expect(reason).toMatchObject({ code: 'CONFIGURATION', message: expect.stringMatching(sentence) })
+    expect(reason.message).not.toContain('hunter2')
+  }
 })

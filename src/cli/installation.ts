@@ -1,6 +1,7 @@
 /** Which installation a command works on: that of the configuration, or of a `sluice start` that runs here now. */
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
+import { reachDatabase } from '../database/reach.ts'
 import { SluiceError } from '../errors.ts'
 import { homeAt, ownerOf } from './home.ts'
 import { readSettings } from './settings.ts'
@@ -13,7 +14,11 @@ type Env = Readonly<Record<string, string | undefined>>
  * @throws SluiceError CONFIGURATION
  */
 export async function databaseUrlOf(env: Env): Promise<string> {
-  if (env.DATABASE_URL) return env.DATABASE_URL
+  if (env.DATABASE_URL) {
+    // A command says in a sentence why it cannot work, before its pool says it in a stack.
+    await (await reachDatabase(env.DATABASE_URL)).end()
+    return env.DATABASE_URL
+  }
   const { SLUICE_HOME, EMBEDDED_POSTGRES_PORT: port } = readSettings(env)
   const home = homeAt(SLUICE_HOME)
   const password = await readFile(path.join(home.postgres, 'password'), 'utf8').catch(() => null)

@@ -3,10 +3,10 @@ import { flushCompileCache } from 'node:module'
 import { createSealer, type Sealer } from '../access/seal.ts'
 import { type Config, readConfig } from '../config.ts'
 import { type Database, openDatabase } from '../database/database.ts'
+import { migrate } from '../database/migrate.ts'
 import { createFileStore, type FileStore } from '../files/store.ts'
 import { createLog, type Log } from '../log.ts'
 import { buildConsole } from './console.ts'
-import { migrateDatabase } from './migrate.ts'
 import { stopRequest } from './stop-request.ts'
 
 type Env = Readonly<Record<string, string | undefined>>
@@ -52,7 +52,7 @@ async function runRole(
   const stop = stopRequest()
   const config = readConfig(env)
   const log = createLog({ name, level: config.LOG_LEVEL })
-  await migrateDatabase(config.DATABASE_URL)
+  await migrate(config.DATABASE_URL)
   const { DATABASE_URL: url, DATABASE_POOL_SIZE: poolSize } = config
   const database = openDatabase({ url, poolSize, log, applicationName: `sluice ${name}` })
   try {

@@ -17,6 +17,7 @@ import { styleText } from 'node:util'
 import { createSealer } from '../access/seal.ts'
 import { readConfig } from '../config.ts'
 import { openDatabase } from '../database/database.ts'
+import { migrate } from '../database/migrate.ts'
 import type { SluiceError } from '../errors.ts'
 import { createLog, type Log } from '../log.ts'
 import { buildConsole } from './console.ts'
@@ -31,7 +32,6 @@ import {
 import { forPeople, type Home, homeAt, makeHome, takeHome } from './home.ts'
 import { type KeptProcess, keepRunning } from './keep-running.ts'
 import { humanLine } from './log-lines.ts'
-import { migrateDatabase } from './migrate.ts'
 import { requireFreePorts } from './ports.ts'
 import { version } from './program.ts'
 import type { DemoFile } from './seed.ts'
@@ -98,7 +98,7 @@ interface StartOptions {
 
 /** Once for everybody: the roles find nothing left to do. */
 async function migrateOnce(env: Env): Promise<void> {
-  const applied = await migrateDatabase(readConfig(env).DATABASE_URL)
+  const applied = await migrate(readConfig(env).DATABASE_URL)
   if (applied.length > 0) console.log(`Migrated the database: ${applied.join(', ')}`)
 }
 

@@ -12,6 +12,7 @@ import { bindMigrationAwareSqlAdapterFactory, ColumnTypeEnum } from '@prisma/dri
 import type { MigrationList, SchemaEngine as SchemaEngineType } from '@prisma/schema-engine-wasm'
 import pg from 'pg'
 import { SluiceError } from '../errors.ts'
+import { reachDatabase } from './reach.ts'
 
 const prismaFolder = path.join(import.meta.dirname, '../../prisma')
 
@@ -26,11 +27,10 @@ const noFilter = { externalTables: [], externalEnums: [] }
  * that is already up to date costs one query and does not load the engine.
  *
  * @returns the names of the migrations that were applied.
- * @throws SluiceError CONFIGURATION when the database is newer than this code, or a migration fails.
+ * @throws SluiceError CONFIGURATION when the database cannot be used, is newer than this code, or a migration fails.
  */
 export async function migrate(databaseUrl: string): Promise<readonly string[]> {
-  const client = new pg.Client({ connectionString: databaseUrl })
-  await client.connect()
+  const client = await reachDatabase(databaseUrl)
   try {
     await client.query('select pg_advisory_lock($1)', [migrationLock])
     const wanted = await migrationNames()
@@ -210,6 +210,7 @@ async function instantiateSchemaEngine(): Promise<{ SchemaEngine: typeof SchemaE
 }
 
 function engineMessage(error: unknown): string {
-  if (error instanceof Error) return error.message
+  // The engine adds where in its own code that was.
+  if (error instanceof Error) return error.message.replace(/\n\s+0: [\s\S]*$/, '')
   return typeof error === 'object' ? JSON.stringify(error) : String(error)
 }

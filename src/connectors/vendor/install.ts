@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { openDatabase } from '../../database/database.ts'
+import { reachDatabase } from '../../database/reach.ts'
 import { SluiceError } from '../../errors.ts'
 import { silentLog } from '../../log.ts'
 import { bundleConnector } from '../bundle.ts'
@@ -47,6 +48,7 @@ export async function installFromFolder(
       'Say where to: SLUICE_URL and SLUICE_TOKEN of a running Sluice, or DATABASE_URL of its database.',
     )
   }
+  await (await reachDatabase(env.DATABASE_URL)).end()
   return installIntoDatabase(env.DATABASE_URL, given, info.isDirectory(), options)
 }
 
