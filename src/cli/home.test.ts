@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { existsSync } from 'node:fs'
 import { chown, mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -35,6 +36,19 @@ describe('a home', () => {
     expect(wasLeftBehind).toBe(true)
     await release()
     expect((await takeHome(home)).wasLeftBehind).toBe(false)
+  })
+
+  test.runIf(existsSync('/proc/self'))('where no folder can be is refused at once', async () => {
+    for (const place of ['/proc/sluice', '/proc/sluice/deep', '/proc/version/sluice', '/proc/version']) {
+      await expect(makeHome(homeAt(place))).rejects.toThrow(/cannot be made .* set SLUICE_HOME to another folder/)
+    }
+  })
+
+  test('may be anywhere below a folder that is there', async () => {
+    const deep = homeAt(path.join(home.folder, 'a/b/c'))
+    await makeHome(deep)
+    await makeHome(deep)
+    expect((await stat(deep.mail)).isDirectory()).toBe(true)
   })
 
   test.runIf(process.getuid?.() === 0)('of another user is left alone, by root too', async () => {

@@ -41,10 +41,28 @@ export function forPeople(place: string): string {
 
 /** Others may pass through to what they own (the account that Postgres runs under, when we are root), and list nothing. */
 export async function makeHome(home: Home): Promise<void> {
-  await mkdir(home.folder, { recursive: true, mode: 0o711 }).catch((cause) => notOurs(home, cause))
+  await makeFolder(home.folder).catch((cause) => notOurs(home, cause))
   // Root could, but would leave files behind that the owner cannot read.
   if ((await stat(home.folder)).uid !== process.getuid?.()) notOurs(home)
   for (const folder of [home.files, home.mail, home.logs]) await mkdir(folder, { recursive: true, mode: 0o700 })
+}
+
+/**
+ * Parents first, each once. Node's own `recursive` never ends where a folder is there and takes none (`/proc`): it makes
+ * the parent, finds it there, and begins again.
+ */
+async function makeFolder(folder: string): Promise<void> {
+  const make = () => mkdir(folder, { mode: 0o711 })
+  try {
+    await make()
+  } catch (error) {
+    const { code } = error as { code?: string }
+    if (code === 'EEXIST' && (await stat(folder)).isDirectory()) return
+    const parent = path.dirname(folder)
+    if (code !== 'ENOENT' || parent === folder || existsSync(parent)) throw error
+    await makeFolder(parent)
+    await make()
+  }
 }
 
 function notOurs(home: Home, cause?: Error): never {
