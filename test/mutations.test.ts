@@ -308,9 +308,6 @@ describe('updating', () => {
     expect(await change('_prepend: { config: { b: 3, e: 5 } }')).toEqual({ a: [1, 2], b: 2, d: 4, e: 5 })
     expect(await change('_delete_key: { config: "e" }')).toEqual({ a: [1, 2], b: 2, d: 4 })
     expect(await change('_delete_at_path: { config: ["a", "0"] }')).toEqual({ a: [2], b: 2, d: 4 })
-    expect(await change('_set: { config: ["x", "y"] }')).toEqual(['x', 'y'])
-    expect(await change('_delete_elem: { config: -1 }')).toEqual(['x'])
-    expect(await change('_set: { config: "text" }')).toBe('text')
     const misfit = await refuse(
       'editor',
       'mutation ($id: uuid!) { update_destinations_by_pk(pk_columns: { id: $id }, _delete_elem: { config: 1 }) { id } }',
@@ -326,6 +323,33 @@ describe('updating', () => {
       { id: webhook.id },
     )
     expect(counted.w).toEqual({ concurrency: 5, timeout_ms: 20_001 })
+  })
+
+  it.each([
+    ['a list', '["office"]'],
+    ['a text', '"office"'],
+  ])('refuses %s for a destination’s config, which is an object, on every way in', async (_, config) => {
+    const { id, flow_id, integration_id } = await world.database.prisma.destination.findFirstOrThrow({
+      where: { flow_id: world.camden.flow.id },
+    })
+    const ways = [
+      [`_set: { config: ${config} }`, 'd._set.config'],
+      [`_append: { config: [${config}] }`, 'd.config'],
+    ].map(([operators, path]) => [
+      `mutation ($id: uuid!) { d: update_destinations_by_pk(pk_columns: { id: $id }, ${operators}) { id } }`,
+      path,
+    ])
+    const object = `{ flow_id: "${flow_id}", integration_id: "${integration_id}", config: ${config} }`
+    const onConflict = 'on_conflict: { constraint: destinations_flow_id_integration_id_key, update_columns: [config] }'
+    for (const [query = '', path] of [
+      ...ways,
+      [`mutation { d: insert_destinations(objects: [${object}]) { affected_rows } }`, 'd.objects[0].config'],
+      [`mutation { d: insert_destinations_one(object: ${object}, ${onConflict}) { id } }`, 'd.object.config'],
+    ]) {
+      const refused = await refuse('editor', query, query.includes('$id') ? { id } : {})
+      expect(refused).toMatchObject({ code: 'VALIDATION_FAILED', path })
+      expect(refused.message).toMatch(/config must be an object .* such as \{"office": "north"\}/)
+    }
   })
 
   it.each([

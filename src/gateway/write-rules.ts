@@ -1,6 +1,7 @@
 /** The domain's rules on rows that are written through tables. */
 import type { Sealer } from '../access/seal.ts'
 import { checkConnectionRow, checkPlans } from '../connectors/connection-rules.ts'
+import { destinationRules } from '../sessions/destination-rules.ts'
 import { payloadSchemaRules } from '../sessions/payload-schemas.ts'
 import { type RetentionLimits, teamRetentionRules } from '../sessions/retention.ts'
 import type { SchemaChecker } from '../sessions/schema-checker.ts'
@@ -22,6 +23,7 @@ export function createWriteRules({ sealer, webhooks, checker, retention }: Write
     teams: both(slugRules, both(teamRetentionRules(retention), notificationEmailRules)),
     flows: slugRules,
     integrations: slugRules,
+    destinations: destinationRules,
     payload_schemas: payloadSchemaRules(checker),
     webhooks: {
       beforeInsert: (values) => checkNewWebhook(webhooks, values),
