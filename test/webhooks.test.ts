@@ -366,11 +366,30 @@ describe('import and export', () => {
     expect(await take(change, 'json')).toMatchObject({ written: false, updated: 0, unchanged: 1 })
   })
 
+  it('refuses in a dry run what PostgreSQL would refuse in a real one', async () => {
+    const one = { integration: 'back-office', name: 'a', url: 'https://hooks.example/' }
+    const document = JSON.stringify({
+      version: 1,
+      webhooks: [
+        { ...one, name: 'a\u0000b' },
+        { ...one, config: { deep: ['\ud800'] } },
+        { ...one, integration: '\u0000' },
+      ],
+    })
+    for (const dry of [true, false]) {
+      const { errors, lines } = await take(document, 'json', { dry })
+      expect([errors, lines.map(({ column }: Any) => column)]).toEqual([3, ['name', 'config', 'integration']])
+      expect(lines[0].message).toMatch(/character U\+0000 .* Remove it/)
+    }
+  })
+
   it.each([
     ['json', '{"webhooks": [', /line 1, column/],
     ['json', '{\n "webhooks": 1\n}', /list of webhooks/],
     ['json', '', /cannot be read/],
     ['json', `{"webhooks": ${'['.repeat(100_000)}`, /cannot be read: it nests too deeply/],
+    ['json', '{"version": 2, "webhooks": []}', /its version is 2, and this Sluice reads version 1/],
+    ['json', '{"version": "1", "webhooks": []}', /its version is "1"/],
     ['csv', 'integration,nonsense\na,b', /"nonsense" is no field/],
     ['csv', 'name,name\na,b', /twice/],
     ['csv', 'integration,name,url\n"a,b', /cannot be read: line/],
@@ -416,7 +435,10 @@ describe('an integration of the platform', () => {
     expect(await refuse('admin', insert)).toMatchObject({ code: 'CONFLICT' })
     expect((await send('editor', insert)).errors).toBeDefined()
     const webhook = { integration_id: platform, name: 'mine', url: 'https://mine.example/' }
-    expect(await refuse('editor', create, { object: webhook })).toMatchObject({ code: 'NOT_FOUND' })
+    expect(await refuse('editor', create, { object: webhook })).toMatchObject({
+      code: 'NOT_FOUND',
+      path: 'integration_id',
+    })
     const table = 'mutation ($object: webhooks_insert_input!) { insert_webhooks_one(object: $object) { id } }'
     expect(await refuse('editor', table, { object: webhook })).toMatchObject({ code: 'FORBIDDEN' })
     const change =

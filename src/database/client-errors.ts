@@ -6,6 +6,7 @@ interface PostgresError {
   readonly message: string
   readonly detail?: string
   readonly constraint?: string
+  readonly table?: string
 }
 
 /** By SQLSTATE; source: PostgreSQL manual, appendix A. */
@@ -21,7 +22,7 @@ const told: Readonly<Record<string, (error: PostgresError) => SluiceError>> = {
   '2201B': (error) => new SluiceError('VALIDATION_FAILED', `A regular expression cannot be read: ${error.message}.`),
   '22025': (error) => new SluiceError('VALIDATION_FAILED', `A pattern cannot be read: ${error.message}.`),
   '22019': (error) => new SluiceError('VALIDATION_FAILED', `A pattern cannot be read: ${error.message}.`),
-  '23505': (error) => new SluiceError('CONFLICT', `There is already such a row (${error.constraint ?? 'unique key'}).`),
+  '23505': alreadyThere,
   '23503': (error) =>
     new SluiceError(
       'CONFLICT',
@@ -51,14 +52,29 @@ export function clientError(error: unknown): SluiceError | null {
 function fromPrisma(error: Error): PostgresError | undefined {
   const { meta } = error as { meta?: { driverAdapterError?: { cause?: unknown } } }
   const cause = meta?.driverAdapterError?.cause as
-    | { originalCode?: string; originalMessage?: string; constraint?: { index?: string } }
+    | { originalCode?: string; originalMessage?: string; constraint?: { index?: string; fields?: readonly string[] } }
     | undefined
   if (typeof cause?.originalCode !== 'string') return undefined
+  const { index, fields } = cause.constraint ?? {}
   return {
     code: cause.originalCode,
     message: cause.originalMessage ?? error.message,
-    ...(cause.constraint?.index ? { constraint: cause.constraint.index } : {}),
+    ...(index ? { constraint: index } : {}),
+    ...(fields ? { detail: `Key (${fields.join(', ')})=` } : {}),
   }
+}
+
+/** Names the columns and the constraint, which `on_conflict` asks for; never a value, which may be another team's. */
+function alreadyThere({ detail, constraint, table }: PostgresError): SluiceError {
+  const columns = /^Key \((.+?)\)=/.exec(detail ?? '')?.[1]
+  const where = table ? ` in ${table}` : ''
+  const what = columns ? `with the same ${columns.split(', ').join(' and ')}` : 'of this kind'
+  const known = constraint ? ` (${constraint})` : ''
+  const other = columns?.split(', ').at(-1)
+  return new SluiceError(
+    'CONFLICT',
+    `There is already a row${where} ${what}${known}. Choose another ${other ?? 'value'}, or change the row that is there.`,
+  )
 }
 
 function overtaken(): SluiceError {
@@ -68,7 +84,8 @@ function overtaken(): SluiceError {
   )
 }
 
-function textWithNul(): SluiceError {
+/** What PostgreSQL cannot store, for those who look before they write. */
+export function textWithNul(): SluiceError {
   return new SluiceError(
     'VALIDATION_FAILED',
     'A text holds the character U+0000 (\\u0000) or an unpaired surrogate, which PostgreSQL cannot store. Remove it.',

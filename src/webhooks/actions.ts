@@ -40,7 +40,7 @@ export function createWebhookActions(
 
     async create(object, { principal }) {
       const integrationId = String(object.integration_id)
-      await requireOwn(database.pool, 'integration', integrationId, principal, 'id')
+      await requireOwn(database.pool, 'integration', integrationId, principal, 'integration_id')
       const given = Object.fromEntries(Object.entries(object).filter(([, value]) => value !== null))
       const { webhook, secret } = await createWebhook(parts, given as NewWebhook)
       committed()

@@ -43,6 +43,9 @@ export interface TransferLine {
   readonly error?: { readonly column: string; readonly message: string }
 }
 
+/** Of a JSON document. One without it is read as this one; CSV has none. */
+const version = 1
+
 const lists = new Set<string>(['events', 'signatures'])
 const objects = new Set<string>(['config', 'pattern', 'headers'])
 const numbers = new Set<string>(['rate_per_second', 'concurrency', 'timeout_ms'])
@@ -53,7 +56,7 @@ const formula = /^[=+\-@\t\r＝＋－＠]/
 const disarmed = /^'[=+\-@\t\r＝＋－＠]/
 
 export function writeDocument(records: readonly TransferRecord[], format: TransferFormat): string {
-  if (format === 'json') return `${JSON.stringify({ version: 1, webhooks: records }, null, 2)}\n`
+  if (format === 'json') return `${JSON.stringify({ version, webhooks: records }, null, 2)}\n`
   const rows = records.map((record) => transferFields.map((field) => cellOf(field, record[field])))
   return stringifyCsv([[...transferFields], ...rows], { record_delimiter: '\r\n' })
 }
@@ -159,6 +162,7 @@ function readJson(document: string): readonly TransferLine[] {
   }
   const list = root && (root.type === 'array' ? root : findNodeAtLocation(root, ['webhooks']))
   if (list?.type !== 'array') throw unreadable('there must be a list of webhooks, as {"webhooks": [ … ]}')
+  requireKnownVersion(root)
   return (list.children ?? []).map((node) => {
     const { line } = placeOf(text, node.offset)
     if (node.type !== 'object') {
@@ -173,6 +177,17 @@ function readJson(document: string): readonly TransferLine[] {
       error: { column: unknown, message: 'is no field of a webhook' },
     }
   })
+}
+
+/** A later version may mean something else by the same fields. */
+function requireKnownVersion(root: Node | undefined): void {
+  const node = root?.type === 'object' ? findNodeAtLocation(root, ['version']) : undefined
+  if (!node) return
+  const given: unknown = getNodeValue(node)
+  if (given === version) return
+  throw unreadable(
+    `its version is ${JSON.stringify(given)?.slice(0, 40)}, and this Sluice reads version ${version}; export it from a Sluice of this version, or take the newer one`,
+  )
 }
 
 function lineOf(text: string, node: Node, field: string): number {

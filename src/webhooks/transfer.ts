@@ -1,7 +1,9 @@
 /** Taking a team's webhooks out and in again, in bulk. A webhook is known by its integration's slug and its name. */
 import { isDeepStrictEqual } from 'node:util'
 import type pg from 'pg'
+import { textWithNul } from '../database/client-errors.ts'
 import { inTransaction } from '../database/database.ts'
+import { isStorable } from '../database/storable.ts'
 import { SluiceError } from '../errors.ts'
 import { sealWebhookSecret } from './secrets.ts'
 import { newSigningSecret } from './signing.ts'
@@ -121,6 +123,9 @@ async function checkLine(parts: WebhookParts, { values, error }: TransferLine): 
       return { fault: { column, message: 'must be there: a text' } }
     }
   }
+  // The database would end the whole import, and a dry run would not know.
+  const unstorable = Object.entries(values).find(([, value]) => !isStorable(value))
+  if (unstorable) return { fault: { column: unstorable[0], message: textWithNul().message } }
   const { integration: _, ...rest } = values
   // A field that says null is at its default.
   const given = Object.fromEntries(
