@@ -201,7 +201,13 @@ describe('inserting', () => {
   })
 
   it.each([
-    ['a key that is taken', (taken: string) => ({ slug: taken }), 'CONFLICT', /flows_team_id_slug_key/, ''],
+    [
+      'a key that is taken',
+      (taken: string) => ({ slug: taken }),
+      'CONFLICT',
+      /already a row in flows with the same team_id and slug \(flows_team_id_slug_key\). Choose another slug/,
+      '',
+    ],
     ['a missing column', () => ({ name: undefined }), 'VALIDATION_FAILED', /name is required/, '.objects[1].name'],
     ['null', () => ({ name: null }), 'VALIDATION_FAILED', /must not be null/, '.objects[1].name'],
     ['U+0000', () => ({ name: 'a\u0000' }), 'VALIDATION_FAILED', /U\+0000/, ''],

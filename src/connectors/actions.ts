@@ -82,7 +82,7 @@ export function createConnectorActions({
     },
 
     async connect({ connector_id, config, pattern, ...object }: NewConnection, { principal }) {
-      await requireOwn(pool, 'integration', object.integration_id, principal)
+      await requireOwn(pool, 'integration', object.integration_id, principal, 'integration_id')
       const made = await connect(parts, {
         ...object,
         connector: connector_id,
@@ -95,26 +95,26 @@ export function createConnectorActions({
     },
 
     async updateSettings(change, { principal }) {
-      await requireOwn(pool, 'connection', change.id, principal)
+      await requireOwn(pool, 'connection', change.id, principal, 'id')
       const shown = await updateConnectionSettings(parts, change as SettingsChange)
       committed()
       return shown
     },
 
     async preview(id, connectorId, { principal }) {
-      await requireOwn(pool, 'connection', id, principal)
+      await requireOwn(pool, 'connection', id, principal, 'id')
       return previewUpgrade(parts, { id, connector_id: connectorId })
     },
 
     async upgrade(input, { principal }) {
-      await requireOwn(pool, 'connection', input.id, principal)
+      await requireOwn(pool, 'connection', input.id, principal, 'id')
       const result = await upgradeConnection(parts, input as UpgradeInput, principal.role === 'admin')
       committed()
       return result
     },
 
     async test(id, locale, { principal }) {
-      await requireOwn(pool, 'connection', id, principal)
+      await requireOwn(pool, 'connection', id, principal, 'id')
       return desk.ask<ConnectionTest>('test', { connection_id: id, locale: locale ?? 'en' } satisfies TestTask)
     },
 
@@ -123,15 +123,15 @@ export function createConnectorActions({
       if (kind != null && kind !== 'consumer' && kind !== 'modifier') {
         throw new SluiceError('VALIDATION_FAILED', 'kind must be consumer or modifier.', { path: 'kind' })
       }
-      await requireOwn(pool, 'connection', connection_id, principal)
-      await requireOwn(pool, 'session', session_id, principal)
+      await requireOwn(pool, 'connection', connection_id, principal, 'connection_id')
+      await requireOwn(pool, 'session', session_id, principal, 'session_id')
       const run = await desk.ask<DryRun>('dry_run', { connection_id, session_id, fixtures, kind } satisfies DryRunTask)
       committed()
       return run
     },
 
     async rerun(id, { principal }) {
-      await requireOwn(pool, 'run', id, principal)
+      await requireOwn(pool, 'run', id, principal, 'id')
       const made = await rerun(pool, id)
       committed()
       return made

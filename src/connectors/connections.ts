@@ -91,7 +91,9 @@ export async function connect(parts: ConnectionParts, input: ConnectInput): Prom
     where: { id: requireUuid(input.integration_id, 'integration') },
     select: { team_id: true },
   })
-  if (!integration) throw new SluiceError('NOT_FOUND', `There is no integration ${input.integration_id}.`)
+  if (!integration) {
+    throw new SluiceError('NOT_FOUND', `There is no integration ${input.integration_id}.`, { path: 'integration_id' })
+  }
   const flow_id = input.flow_id == null ? null : requireUuid(input.flow_id, 'flow')
   const flow = flow_id && (await database.prisma.flow.findUnique({ where: { id: flow_id }, select: { team_id: true } }))
   checkPlan({

@@ -58,7 +58,7 @@ export function createReplayActions({
       }
       const range = { from: timeOf(request.from), to: timeOf(request.to) }
       if (range.from && range.to && range.from >= range.to) throw invalid('to', 'must be later than from')
-      await requireOwn(pool, kind, id, principal, 'id')
+      await requireOwn(pool, kind, id, principal, `${kind}_id`)
       const made = await createReplay(pool, {
         kind,
         targetId: id,
