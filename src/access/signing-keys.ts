@@ -154,6 +154,7 @@ export async function openSigningKeys(options: SigningKeysOptions): Promise<Sign
  * `retireOld` it signs at once, and every token that was ever given out is void.
  *
  * @returns the new key's id.
+ * @throws SluiceError CONFIGURATION when keys stay that another secret key sealed: no gateway could open all of them.
  */
 export function rotateSigningKeys(
   { pool }: Database,
@@ -164,6 +165,7 @@ export function rotateSigningKeys(
     await lockKeys(client)
     if (retireOld)
       await client.query(`update signing_keys set retired_at = now() where use = 'token' and retired_at is null`)
+    else await checkSecretKey(client, sealer)
     return makeKey(client, sealer)
   })
 }
@@ -201,11 +203,22 @@ async function openKey(key: StoredKey, sealer: Sealer): Promise<OpenKey> {
   }
 }
 
+/**
+ * For a process that starts: with another key than this installation's it could open nothing, and would fail at each
+ * delivery that is due.
+ *
+ * @throws SluiceError CONFIGURATION
+ */
+export async function checkSecretKey(pool: Pick<pg.ClientBase, 'query'>, sealer: Sealer): Promise<void> {
+  const [newest] = await readKeys(pool)
+  if (newest) sealer.open(newest.sealed, sealPurpose)
+}
+
 async function lockKeys(client: pg.PoolClient): Promise<void> {
   await client.query(`select pg_advisory_xact_lock(hashtext('sluice signing keys'))`)
 }
 
-async function readKeys(pool: pg.Pool): Promise<StoredKey[]> {
+async function readKeys(pool: Pick<pg.ClientBase, 'query'>): Promise<StoredKey[]> {
   const { rows } = await pool.query<StoredKey>({
     name: 'read-signing-keys',
     text: `select kid, public_jwk, sealed, created_at from signing_keys

@@ -23,6 +23,11 @@ async function sluice(...args: readonly string[]): Promise<string> {
     DATABASE_URL: ground.url,
     SLUICE_ENVIRONMENT: 'test',
     SLUICE_SECRET_KEY: randomBytes(32).toString('base64'),
+    // Of whole processes, which end before they ask for any of it.
+    S3_ENDPOINT: 'http://127.0.0.1:1',
+    S3_ACCESS_KEY: 'nobody',
+    S3_SECRET_KEY: 'nothing',
+    SMTP_URL: 'smtp://127.0.0.1:1',
   }
   const main = path.join(import.meta.dirname, '../main.ts')
   const { stdout, stderr } = await promisify(execFile)(process.execPath, [main, ...args], { env }).catch(
@@ -64,4 +69,13 @@ it('makes, rotates, lists and revokes a credential that works', async () => {
   expect(await sluice('credential', 'create', '--name', 'x', '--team', 'nowhere')).toMatch(/There is no team "nowhere"/)
   expect(await sluice('keys', 'rotate', '--now')).toMatch(/The new key is \S+\. Every token from before is void/)
   await verifier.close()
+})
+
+it('with another secret key than the installation has no gateway and no worker starts, and no key is added', async () => {
+  await sluice('keys', 'rotate', '--now') // with a key that nobody has any more
+  const said = await Promise.all([sluice('gateway'), sluice('worker'), sluice('keys', 'rotate')])
+  for (const text of said) {
+    expect(text).toContain('SLUICE_SECRET_KEY is not the key it was sealed with')
+    expect(text).not.toMatch(/is ready|The new key| at /)
+  }
 })

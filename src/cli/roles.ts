@@ -1,6 +1,7 @@
 /** The two kinds of process of a deployment. Any number of each may run over one database. */
 import { flushCompileCache } from 'node:module'
 import { createSealer, type Sealer } from '../access/seal.ts'
+import { checkSecretKey } from '../access/signing-keys.ts'
 import { type Config, readConfig } from '../config.ts'
 import { type Database, openDatabase } from '../database/database.ts'
 import { migrate } from '../database/migrate.ts'
@@ -57,6 +58,7 @@ async function runRole(
   const database = openDatabase({ url, poolSize, log, applicationName: `sluice ${name}` })
   try {
     const sealer = createSealer(config.SLUICE_SECRET_KEY)
+    await checkSecretKey(database.pool, sealer)
     const role = await startRole({ config, database, sealer, files: createFileStore(config), log })
     log.info({ url: role.url }, `${name} is ready`)
     process.send?.({ type: 'ready', url: role.url })
