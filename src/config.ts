@@ -6,7 +6,26 @@
 import { z } from 'zod'
 import { SluiceError } from './errors.ts'
 
-const port = z.coerce.number().int().min(0).max(65535)
+/** What a variable should look like, where its type says it better than the parser does. */
+const wanted: z.core.$ZodErrorMap = (issue) => {
+  if (issue.code === 'invalid_type' && issue.expected === 'number') return 'must be a number'
+  if (issue.code === 'invalid_type' && issue.expected === 'int') return 'must be a whole number'
+  if (issue.code === 'too_small' && issue.origin !== 'string')
+    return `must be ${issue.inclusive ? '' : 'more than '}${issue.minimum}${issue.inclusive ? ' or more' : ''}`
+  if (issue.code === 'too_big' && issue.origin !== 'string') return `must be ${issue.maximum} or less`
+  if (issue.code === 'too_small') return 'must not be empty'
+  if (issue.code === 'invalid_value') return `must be one of ${issue.values.join(', ')}`
+  if (issue.code === 'invalid_format' && issue.format === 'url')
+    return 'must be a URL such as https://sluice.example.org'
+  return undefined
+}
+
+/** Parses variables; what is wrong with one is said as `wanted` says it. */
+export const readVariables = <T extends z.ZodType>(schema: T, given: unknown) =>
+  schema.safeParse(given, { error: wanted })
+
+const aPort = 'must be a port number, 0 to 65535'
+export const port = z.coerce.number(aPort).int(aPort).min(0, aPort).max(65_535, aPort)
 /** 0 is none. A Node process counts no further exactly than this, and nobody needs to. */
 const limit = z.coerce.number().int().min(0).max(1e12)
 const bytes = z.coerce.number().int().min(1)
@@ -198,8 +217,9 @@ export type Config = Readonly<z.infer<typeof schema>> & { readonly PUBLIC_URL: s
  */
 export function readConfig(env: Readonly<Record<string, string | undefined>>): Config {
   const given = givenIn(env)
-  const parsed = schema.safeParse(given)
+  const parsed = readVariables(schema, given)
   if (!parsed.success) {
+    const isIncomplete = parsed.error.issues.some((issue) => given[issue.path.join('.')] === undefined)
     const lines = parsed.error.issues.map((issue) => {
       const name = issue.path.join('.')
       const missing = given[name] === undefined
@@ -207,7 +227,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     })
     throw new SluiceError(
       'CONFIGURATION',
-      `The configuration is not complete:\n${lines.join('\n')}\nEvery variable is explained in .env.example. "npm start" needs none of them: it runs embedded parts.`,
+      `The configuration ${isIncomplete ? 'is not complete' : 'has errors'}:\n${lines.join('\n')}\nEvery variable is explained in .env.example. "npm start" needs none of them: it runs embedded parts.`,
     )
   }
   const config = parsed.data
@@ -229,7 +249,7 @@ const egressPart = schema.pick({
 export function readEgressConfig(
   env: Readonly<Record<string, string | undefined>>,
 ): Readonly<z.infer<typeof egressPart>> {
-  const parsed = egressPart.safeParse(givenIn(env))
+  const parsed = readVariables(egressPart, givenIn(env))
   if (parsed.success) return parsed.data
   const lines = parsed.error.issues.map((issue) => `  ${issue.path.join('.')}: ${issue.message}`)
   throw new SluiceError('CONFIGURATION', `The configuration has errors:\n${lines.join('\n')}`)

@@ -1,9 +1,8 @@
 /** The variables that only `sluice start` and `sluice reset` read; all others are in `config.ts`. */
 import path from 'node:path'
 import { z } from 'zod'
+import { port, readVariables } from '../config.ts'
 import { SluiceError } from '../errors.ts'
-
-const port = z.coerce.number().int().min(0, 'must be a port number').max(65535, 'must be a port number')
 
 const schema = z.object({
   /** Folder of everything that the embedded parts keep. */
@@ -20,7 +19,7 @@ export const settingNames: readonly string[] = Object.keys(schema.shape)
 /** @throws SluiceError CONFIGURATION that lists what is wrong. */
 export function readSettings(env: Readonly<Record<string, string | undefined>>): Settings {
   const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''))
-  const parsed = schema.safeParse(given)
+  const parsed = readVariables(schema, given)
   if (!parsed.success) {
     const lines = parsed.error.issues.map((issue) => `  ${issue.path.join('.')}: ${issue.message}`)
     throw new SluiceError('CONFIGURATION', `The configuration has errors:\n${lines.join('\n')}`)
