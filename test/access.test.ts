@@ -1,3 +1,5 @@
+import { connect as connectSocket } from 'node:net'
+import { text } from 'node:stream/consumers'
 import { createRemoteJWKSet, decodeJwt, jwtVerify } from 'jose'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openAcknowledged } from './conformance/bare-socket.ts'
@@ -157,6 +159,23 @@ describe('the entrance', () => {
   it('keeps an idle connection for longer than balancers do, so that it is not the one who closes it', async () => {
     const { headers } = await fetch(`${world.url}/healthz`)
     expect(headers.get('keep-alive')).toBe('timeout=75')
+  })
+
+  it.each([
+    [
+      'what is no HTTP',
+      'nonsense\r\n\r\n',
+      /^HTTP\/1\.1 400 Bad Request\r\n[\s\S]*\r\n\r\nThis is not a request .*\n$/,
+    ],
+    [
+      'headers that are too large',
+      `GET /healthz HTTP/1.1\r\nhost: a\r\ncookie: ${'x'.repeat(20_000)}\r\n\r\n`,
+      /^HTTP\/1\.1 431 [\s\S]*text\/plain[\s\S]*\r\n\r\nThe headers of the request are too large: 16 KiB at most.*\n$/,
+    ],
+  ])('answers %s with a sentence', async (_, bytes, expected) => {
+    const socket = connectSocket(Number(new URL(world.url).port), '127.0.0.1')
+    socket.write(bytes)
+    expect(await text(socket)).toMatch(expected)
   })
 
   it('answers bad JSON with 400 and an unknown path with 404', async () => {

@@ -237,6 +237,15 @@ describe('the door', () => {
     expect(response.headers.get('allow')?.split(', ').sort()).toEqual(allow.split(', ').sort())
   })
 
+  test.each(['/v1', '/v1/', '/v1/sesions'])('%s leads to the documentation', async (path) => {
+    const response = await send(path)
+    expect(response.headers.get('content-type')).toBe('application/problem+json')
+    expect([response.status, await response.json()]).toEqual([
+      404,
+      expect.objectContaining({ code: 'NOT_FOUND', detail: expect.stringContaining('/docs shows every path') }),
+    ])
+  })
+
   test('a parameter that is mistyped or sent twice is told', async () => {
     expect(await get('/v1/sessions?aftr=1')).toMatchObject({ status: 400, path: 'aftr' })
     expect(await get('/v1/sessions?limit=1&limit=2')).toMatchObject({ status: 400, path: 'limit' })

@@ -28,6 +28,7 @@ import { requestPath } from './request-path.ts'
 import { createRoleSchemas } from './role-schemas.ts'
 import { createRoutes } from './routes.ts'
 import { readTrustedDocuments } from './trusted-documents.ts'
+import { answerUnreadable } from './unreadable-requests.ts'
 
 export interface GatewayOptions {
   readonly config: Config
@@ -120,6 +121,7 @@ export async function startGateway({ config, database, sealer, log }: GatewayOpt
       replyGraphQLError(response, new SluiceError('INTERNAL', message))
     })
   })
+  answerUnreadable(server)
   const socket = openGraphQLSocket({ ...shared, server, mayConnect: origins.mayConnect })
   const serving = await serveGateway(config, log, ready, {
     pool: database.pool,

@@ -63,7 +63,7 @@ export function createRoutes(options: RoutesOptions): Route {
       await graphql(request, response, caller)
     } else if (await oauth(request, response, path)) {
       auditTokenRefusal(audit, request, response, caller)
-    } else if (path.startsWith('/v1/')) {
+    } else if (path === '/v1' || path.startsWith('/v1/')) {
       await rest(request, response, caller)
     } else if (await inbound.answer(request, response, caller)) {
       return

@@ -59,7 +59,7 @@ export interface RestRequest {
   readonly address: string | null
 }
 
-/** Answers requests whose path begins with `/v1/`. */
+/** Answers requests whose path is `/v1` or begins with `/v1/`. */
 export type RestRouter = (request: IncomingMessage, response: ServerResponse, context: RestRequest) => Promise<void>
 
 /**
@@ -76,7 +76,7 @@ export function createRestRouter({ routes, authenticator, limits, audit, log }: 
       const params = paramsOf(route.parts, path)
       return params ? [{ route, params }] : []
     })
-    if (found.length === 0) throw new SluiceError('NOT_FOUND', `There is nothing at ${path.slice(0, 200)}.`)
+    if (found.length === 0) throw nothingAt(path)
     const chosen =
       found.find(({ route }) => route.method === method) ??
       (method === 'HEAD' ? found.find(({ route }) => route.method === 'GET') : undefined)
@@ -148,6 +148,14 @@ export function createRestRouter({ routes, authenticator, limits, audit, log }: 
       )
     }
   }
+}
+
+function nothingAt(path: string): SluiceError {
+  const where = '/docs shows every path of REST, and /openapi.json says the same for programs.'
+  const what = /^\/v1\/?$/.test(path)
+    ? 'This is where REST begins, and there is nothing here itself.'
+    : `There is nothing at ${path.slice(0, 200)}.`
+  return new SluiceError('NOT_FOUND', `${what} ${where}`)
 }
 
 function requireAccepted({ headers: { accept } }: IncomingMessage, types: readonly string[] | null): void {
