@@ -87,6 +87,7 @@ export function connectorCommand(env: Env, options: ConnectorCommandOptions = {}
         if (!/^[\w-]{1,60}$/.test(given.name)) {
           throw new SluiceError('VALIDATION_FAILED', '--name: write letters, digits and hyphens, such as accepted.')
         }
+        requireConsumer(made)
         const { tried, sample, recorder } = await runOnce(made, sandboxes, given, print)
         const target = path.join(made.root, 'fixtures', `${given.name}.json`)
         await mkdir(path.dirname(target), { recursive: true })
@@ -246,6 +247,15 @@ function colour(level: string): string {
   return level === 'warn' ? styleText('yellow', word) : styleText('dim', word)
 }
 
+/** Fixtures hold what a consumer said and was told; one of anything else would hold nothing that a test could compare. */
+function requireConsumer({ manifest: { kinds } }: VendorPackage): void {
+  if (kinds.includes('consumer')) return
+  throw new SluiceError(
+    'VALIDATION_FAILED',
+    `Only consumers are recorded and replayed, and this is a ${kinds.join(' and ')}. Use "connector run" and "connector check".`,
+  )
+}
+
 /** @returns whether every fixture gave what was recorded. */
 async function testFixtures(
   made: VendorPackage,
@@ -255,6 +265,7 @@ async function testFixtures(
   const folder = path.join(made.root, 'fixtures')
   const names = (await readdir(folder).catch(() => [])).filter((name) => name.endsWith('.json')).sort()
   if (names.length === 0) {
+    requireConsumer(made)
     throw new SluiceError('NOT_FOUND', `There is no fixture in ${folder}. Make one with "connector record".`)
   }
   let failed = 0

@@ -1,5 +1,5 @@
 /** `connector new --kind`, `check` and `run` for each kind. */
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { stripVTControlCharacters } from 'node:util'
@@ -71,6 +71,18 @@ const expected: Readonly<Record<string, readonly string[]>> = {
   webhook: ['validatePayload: accepted', 'extractMetadata: {', 'booking R4711: {'],
   modifier: ['+ /comment: "1 segments"', 'extensionData org.example.modifier {"set":{"ui":'],
 }
+
+test('only consumers are recorded and replayed, and nothing is written for others', async () => {
+  const root = path.join(folder, 'recorded')
+  await command('new', root, '--kind', 'webhook')
+  for (const words of [
+    ['record', root],
+    ['test', root],
+  ]) {
+    await expect(command(...words)).rejects.toThrow(/Only consumers are recorded and replayed, and this is a webhook/)
+  }
+  await expect(readdir(path.join(root, 'fixtures'))).rejects.toThrow('ENOENT')
+})
 
 test('a modifier that changes its own result again, and one without modify, are found', async () => {
   const root = path.join(folder, 'restless')
