@@ -231,6 +231,29 @@ describe('inserting', () => {
     expect(await world.database.prisma.flow.count({ where: { slug: object.slug } })).toBe(0)
   })
 
+  it('holds integrations to the lengths of names and slugs, however they are written', async () => {
+    const one = { team_id: world.camden.id, slug: slug(), name: 'a name' }
+    const insert = 'mutation ($o: integrations_insert_input!) { insert_integrations_one(object: $o) { id } }'
+    for (const [column, wrong] of [
+      ['name', '  '],
+      ['name', 'a'.repeat(201)],
+      ['slug', 'a'.repeat(201)],
+    ] as const) {
+      const refused = await refuse('editor', insert, { o: { ...one, [column]: wrong } })
+      expect(refused).toMatchObject({
+        code: 'VALIDATION_FAILED',
+        path: `insert_integrations_one.object.${column}`,
+        message: expect.stringMatching(`^${column} must have 1 to 200 characters`),
+      })
+    }
+    const renamed = await refuse(
+      'editor',
+      'mutation ($id: uuid!, $name: String!) { update_integrations_by_pk(pk_columns: { id: $id }, _set: { name: $name }) { id } }',
+      { id: world.camden.granted.id, name: 'a'.repeat(201) },
+    )
+    expect(renamed).toMatchObject({ code: 'VALIDATION_FAILED', path: 'update_integrations_by_pk._set.name' })
+  })
+
   it('refuses two rows of one key that would overwrite each other, and more than 1,000 objects', async () => {
     const object = { team_id: world.camden.id, slug: slug(), name: 'twice' }
     const conflict = { constraint: 'flows_team_id_slug_key', update_columns: ['name'] }

@@ -98,7 +98,10 @@ describe('a stream', () => {
     const results = client.iterate<{ sessions_stream: { id: string }[] }>({
       query: 'subscription { sessions_stream(batch_size: 10, cursor: [{ initial_value: { position: "" } }]) { id } }',
     })
-    const next = async () => (await results.next()).value?.data?.sessions_stream.map(({ id }) => id)
+    const next = async () => {
+      const { value } = await results.next()
+      return (value as { data: { sessions_stream: { id: string }[] } }).data.sessions_stream.map(({ id }) => id)
+    }
     const opened = async () => (await world.submit(aSession(camden, { flow: flow.slug }))).id
 
     const hidden = await world.submit(aSession(camden))

@@ -1,4 +1,4 @@
-/** What a slug may be, which the type of its column does not tell. */
+/** What a slug and a name may be, which the type of their columns does not tell. */
 import { SluiceError } from '../errors.ts'
 import type { TableRules, WrittenRow } from '../tables/write-rules.ts'
 
@@ -19,4 +19,20 @@ function checkSlug(values: WrittenRow): WrittenRow {
     throw new SluiceError('VALIDATION_FAILED', message, { path: 'slug' })
   }
   return values
+}
+
+/** As long as webhooks, connections and payload schemas may be called. */
+const mostName = 200
+
+/** What is shown to people has a name that they can see, and no novel. */
+export const nameRules: TableRules = { beforeInsert: checkName, beforeUpdate: checkName }
+
+function checkName(values: WrittenRow): WrittenRow {
+  const { name } = values
+  if (name === undefined || name === null) return values
+  const length = String(name).trim().length
+  if (length >= 1 && length <= mostName) return values
+  throw new SluiceError('VALIDATION_FAILED', `name must have 1 to ${mostName} characters, not only blanks.`, {
+    path: 'name',
+  })
 }

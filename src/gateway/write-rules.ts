@@ -9,7 +9,7 @@ import type { TableRules, WriteRules, WrittenRow } from '../tables/write-rules.t
 import { notificationEmailRules } from '../webhooks/notification-email.ts'
 import { insertWebhookSecrets } from '../webhooks/secrets.ts'
 import { checkNewWebhook, checkWebhookChange, checkWebhookRow, type WebhookRules } from '../webhooks/webhooks.ts'
-import { slugRules } from './slug-rules.ts'
+import { nameRules, slugRules } from './slug-rules.ts'
 
 export interface WriteRulesOptions {
   readonly sealer: Sealer
@@ -22,7 +22,7 @@ export function createWriteRules({ sealer, webhooks, checker, retention }: Write
   return {
     teams: both(slugRules, both(teamRetentionRules(retention), notificationEmailRules)),
     flows: slugRules,
-    integrations: slugRules,
+    integrations: both(slugRules, nameRules),
     destinations: destinationRules,
     payload_schemas: payloadSchemaRules(checker),
     webhooks: {
