@@ -132,6 +132,14 @@ describe('the entrance', () => {
     })
   })
 
+  it('tells who has not said who they are the same of a live query, and sends no events', async () => {
+    const { status, errors } = await world.graphql('subscription { sessions { id } }', {
+      headers: { accept: 'text/event-stream' },
+    })
+    expect(status).toBe(401)
+    expect(errors?.[0]).toMatchObject({ extensions: { code: 'UNAUTHENTICATED' } })
+  })
+
   it('refuses a body over the limit with 413, whether its size is declared or not', async () => {
     const { errors, status } = await world.graphql(
       'mutation ($object: submit_session_input!) { submit_session(object: $object) { id } }',

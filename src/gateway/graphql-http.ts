@@ -73,7 +73,7 @@ export function createGraphQLHttp(options: GraphQLHttpOptions) {
       const parameters = requestParameters(request, body)
       const prepared = operations.prepare(parameters, principal, schemas(principal.role))
       // Who has not said who they are may sign in; told to authenticate rather than that a field does not exist.
-      if (nameless && 'errors' in prepared && prepared.document)
+      if (nameless && ('errors' in prepared ? prepared.document : prepared.operation.operation === 'subscription'))
         await authenticator.authenticate(undefined, { address })
       if ('errors' in prepared) showQuotas(response, counted)
       else {
