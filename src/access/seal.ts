@@ -34,7 +34,7 @@ export function createSealer(secretKeyBase64: string): Sealer {
       } catch (cause) {
         throw new SluiceError(
           'CONFIGURATION',
-          'A stored secret could not be opened: SLUICE_SECRET_KEY is not the key it was sealed with.',
+          'A stored secret could not be opened: SLUICE_SECRET_KEY is not the key it was sealed with. Bring that one back; "npm start" keeps its own in .sluice/secret.key.',
           { cause },
         )
       }

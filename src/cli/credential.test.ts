@@ -75,7 +75,7 @@ it('with another secret key than the installation has no gateway and no worker s
   await sluice('keys', 'rotate', '--now') // with a key that nobody has any more
   const said = await Promise.all([sluice('gateway'), sluice('worker'), sluice('keys', 'rotate')])
   for (const text of said) {
-    expect(text).toContain('SLUICE_SECRET_KEY is not the key it was sealed with')
+    expect(text).toContain('SLUICE_SECRET_KEY is not the key it was sealed with. Bring that one back')
     expect(text).not.toMatch(/is ready|The new key| at /)
   }
 })
