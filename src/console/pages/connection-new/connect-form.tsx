@@ -104,6 +104,8 @@ function ConnectForm({ connector, choices }: ConnectFormProps) {
               searchable
               required
               maw={560}
+              // Where there is only one it is chosen already: another click must not take it away.
+              allowDeselect={false}
               {...form.getInputProps('integration_id')}
             />
             <NameField form={form} />
