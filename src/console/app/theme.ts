@@ -55,6 +55,8 @@ export const theme = createTheme({
     Alert: { defaultProps: { variant: 'light' }, styles: { title: { color: 'var(--mantine-color-text)' } } },
     Badge: { defaultProps: { variant: 'light', radius: 'sm', tt: 'none', fw: 550 } },
     Avatar: { defaultProps: { autoContrast: true } },
+    // Without the placeholder, which a menu must not own (axe: aria-required-children), the first item has the focus.
+    Menu: { defaultProps: { withInitialFocusPlaceholder: false } },
     Modal: {
       defaultProps: { centered: true, overlayProps: { backgroundOpacity: 0.45 } },
       styles: {

@@ -79,7 +79,11 @@ export function Actions({ connection, canUpgrade, onUpgrade }: ActionsProps) {
         >
           {t(isOff ? 'enable' : 'disable')}
         </Menu.Item>
-        <Menu.Item color="red" leftSection={<IconTrash size={16} aria-hidden />} onClick={() => setAsking('delete')}>
+        <Menu.Item
+          color="var(--mantine-color-error)"
+          leftSection={<IconTrash size={16} aria-hidden />}
+          onClick={() => setAsking('delete')}
+        >
           {t('delete')}
         </Menu.Item>
       </RowMenu>

@@ -265,7 +265,11 @@ function RowActions({ row, onShow, onDiscard }: RowActionsProps) {
         </Menu.Item>
       )}
       {canDiscard && (
-        <Menu.Item color="red" leftSection={<IconTrash size={16} aria-hidden />} onClick={onDiscard}>
+        <Menu.Item
+          color="var(--mantine-color-error)"
+          leftSection={<IconTrash size={16} aria-hidden />}
+          onClick={onDiscard}
+        >
           {t('source.discard')}
         </Menu.Item>
       )}

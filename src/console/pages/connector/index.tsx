@@ -81,7 +81,7 @@ function Actions({ connector }: { readonly connector: ConnectorDetail }) {
         <RowMenu label={t('actionsFor', { name: titleOf(connector, language).name })}>
           {status !== 'withdrawn' && (
             <Menu.Item
-              color="red"
+              color="var(--mantine-color-error)"
               leftSection={<IconBan size={16} aria-hidden />}
               onClick={() => setAsking('withdraw')}
             >
@@ -89,7 +89,7 @@ function Actions({ connector }: { readonly connector: ConnectorDetail }) {
             </Menu.Item>
           )}
           <Menu.Item
-            color="red"
+            color="var(--mantine-color-error)"
             leftSection={<IconTrash size={16} aria-hidden />}
             onClick={() => setAsking('uninstall')}
           >

@@ -127,7 +127,11 @@ function Actions({ row, onAsk }: ActionsProps) {
             {t('endSecret', { ending: ending ?? '' })}
           </Menu.Item>
         ))}
-      <Menu.Item color="red" leftSection={<IconBan size={16} aria-hidden />} onClick={() => onAsk('revoke')}>
+      <Menu.Item
+        color="var(--mantine-color-error)"
+        leftSection={<IconBan size={16} aria-hidden />}
+        onClick={() => onAsk('revoke')}
+      >
         {t('revoke')}
       </Menu.Item>
     </RowMenu>

@@ -61,7 +61,7 @@ export function Destinations({ flow }: { readonly flow: FlowFacts }) {
                     {t('variables.change')}
                   </Menu.Item>
                   <Menu.Item
-                    color="red"
+                    color="var(--mantine-color-error)"
                     leftSection={<IconTrash size={16} aria-hidden />}
                     onClick={() => setAsking({ what: 'remove', row })}
                   >

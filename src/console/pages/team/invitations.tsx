@@ -66,7 +66,7 @@ function Actions({ row }: { readonly row: InvitationRow }) {
       </Menu.Item>
       {/* No question: inviting again undoes it. */}
       <Menu.Item
-        color="red"
+        color="var(--mantine-color-error)"
         leftSection={<IconMailX size={16} aria-hidden />}
         onClick={() => void revoke.run({ id: row.id })}
       >

@@ -108,7 +108,11 @@ function Actions({ row, onRemove }: { readonly row: MemberRow; readonly onRemove
       >
         {t(`make.${other}`)}
       </Menu.Item>
-      <Menu.Item color="red" leftSection={<IconUserMinus size={16} aria-hidden />} onClick={onRemove}>
+      <Menu.Item
+        color="var(--mantine-color-error)"
+        leftSection={<IconUserMinus size={16} aria-hidden />}
+        onClick={onRemove}
+      >
         {t('remove')}
       </Menu.Item>
     </RowMenu>

@@ -181,7 +181,11 @@ function Actions({ webhook }: { readonly webhook: Webhook }) {
         >
           {t(enabled ? 'disable' : 'enable')}
         </Menu.Item>
-        <Menu.Item color="red" leftSection={<IconTrash size={16} aria-hidden />} onClick={() => setAsking('delete')}>
+        <Menu.Item
+          color="var(--mantine-color-error)"
+          leftSection={<IconTrash size={16} aria-hidden />}
+          onClick={() => setAsking('delete')}
+        >
           {t('delete')}
         </Menu.Item>
       </RowMenu>
