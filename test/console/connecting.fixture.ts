@@ -117,3 +117,25 @@ export default {
 }
 `,
 }
+
+/** A modifier that waits for its address to answer, and keeps with the session what it said. */
+export const gateFiles = {
+  'connector.json': JSON.stringify({
+    ...manifest,
+    implementation: 'org.example.gate',
+    name: 'Gate',
+    version: '1.0.0',
+    kinds: ['modifier'],
+    inbound: undefined,
+    permissions: [{ setting: 'address' }],
+    settings: [{ key: 'address', label: 'Address', type: 'STRING', mandatory: true }],
+  }),
+  'index.js': `
+export default {
+  async modify(session, { settings, extensionData, request }) {
+    const { statusCode } = await request.get(settings.address)
+    extensionData['org.example.gate'] = { gate: 'opened with ' + statusCode }
+  },
+}
+`,
+}

@@ -1,8 +1,10 @@
 /** What people do on the pages of sessions: submit one, watch it, look into it, end what it is open to. */
 import { randomUUID } from 'node:crypto'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import path from 'node:path'
 import type { Page } from 'playwright-core'
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it, onTestFinished } from 'vitest'
 import { connect } from '../../src/connectors/connections.ts'
 import { installConnector, reviewConnector } from '../../src/connectors/registry.ts'
 import { until } from '../../src/delivery/deliveries.fixture.ts'
@@ -11,6 +13,7 @@ import { parsePattern } from '../../src/tables/event-shape.ts'
 import { createWebhook } from '../../src/webhooks/webhooks.ts'
 import { aSession, basic, type TeamWorld } from '../ground/world.ts'
 import { axe, noConsoleErrors, shots, visit } from './checks.ts'
+import { gateFiles } from './connecting.fixture.ts'
 import { answerAsFurnished, failingPath } from './furnish.ts'
 import { type ConsoleGround, describeInBrowser, openConsole, type Person } from './ground.ts'
 
@@ -18,14 +21,29 @@ describeInBrowser('The pages of sessions', () => {
   let ground: ConsoleGround
   let team: TeamWorld
   let page: Page
-  /** A connector's id. */
+  /** Ids of connectors. */
   let mailing: string
+  let gate: string
+  /** Of gates, by their address: each is awaited before it answers. */
+  const gates = new Map<string, Promise<void>>()
 
   beforeAll(async () => {
-    ground = await openConsole({ receiver: answerAsFurnished })
+    ground = await openConsole({
+      receiver: async (request, response) => {
+        await gates.get(request.path)
+        answerAsFurnished(request, response)
+      },
+    })
     const { database } = ground.world
-    mailing = (await installConnector({ database }, path.join(import.meta.dirname, '../../connectors/email'))).id
-    await reviewConnector({ database }, mailing, 'approved')
+    const approved = async (folder: string) => {
+      const { id } = await installConnector({ database }, folder)
+      await reviewConnector({ database }, id, 'approved')
+      return id
+    }
+    mailing = await approved(path.join(import.meta.dirname, '../../connectors/email'))
+    const folder = await mkdtemp(path.join(tmpdir(), 'sluice-test-connector-'))
+    for (const [name, content] of Object.entries(gateFiles)) await writeFile(path.join(folder, name), content)
+    gate = await approved(folder).finally(() => rm(folder, { recursive: true }))
   })
   afterAll(() => ground?.close())
   beforeEach(async () => {
@@ -183,6 +201,60 @@ describeInBrowser('The pages of sessions', () => {
       .waitFor()
     await story.getByRole('button', { name: 'Log' }).first().click()
     await shots(page, 'session-unfolded')
+    await axe(page)
+    noConsoleErrors(page)
+  })
+
+  it('tells whom a session waits for, and that an update waits; then shows what connectors keep with it', async () => {
+    const { database, sealer, config } = ground.world
+    const at = `/gate/${team.slug}`
+    const connection = await connect(
+      { database, sealer, reach: { allow: config.EGRESS_ALLOW } },
+      {
+        integration_id: team.granted.id,
+        connector: gate,
+        name: 'Gatekeeper',
+        settings: { address: `${ground.receiver.url}${at}` },
+        events: ['session.submitted', 'session.updated'],
+      },
+    )
+    const [submission, change] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+    onTestFinished(() => {
+      submission.resolve()
+      change.resolve()
+    })
+    gates.set(at, submission.promise)
+    const { id } = await ground.world.submit(aSession(team, { id: randomUUID() }))
+    const page = await open(`/sessions/${id}`)
+    const story = page.getByRole('region', { name: 'What happened' })
+    const waits = story.getByText('Waits for its modifiers')
+    await waits.waitFor()
+    const keeper = story.getByRole('link', { name: 'Gatekeeper' })
+    expect(await keeper.first().getAttribute('href')).toBe(`/console/connections/${connection.id}`)
+    await shots(page, 'session-settling')
+    await axe(page)
+    gates.set(at, change.promise)
+    submission.resolve()
+    await story.getByText('Announced: session.submitted').waitFor()
+    await waits.waitFor({ state: 'detached' })
+
+    const { errors } = await ground.world.graphql(
+      'mutation ($object: update_session_input!) { update_session(object: $object) { revision } }',
+      { variables: { object: { id, data: { changed: true } } }, authorization: basic(ground.world.source) },
+    )
+    expect(errors).toBeUndefined()
+    await story.getByText('Readers have revision 1 meanwhile. An update waits. The session waits for').waitFor()
+    noConsoleErrors(page)
+    const viewer = await ground.pageOf(team.viewer, `/console/sessions/${id}`, { kept: { 'sluice.language': 'de' } })
+    await viewer.getByText('Lesbar ist so lange Fassung 1. Eine Änderung wartet.').waitFor()
+    noConsoleErrors(viewer)
+    await viewer.close()
+    change.resolve()
+    await story.getByText('Changed: revision 2').waitFor()
+    await waits.waitFor({ state: 'detached' })
+
+    await page.getByRole('button', { name: 'Show data' }).click()
+    await page.getByRole('tree', { name: 'the data of connectors' }).getByText('org.example.gate').waitFor()
     await axe(page)
     noConsoleErrors(page)
   })

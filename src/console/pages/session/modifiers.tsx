@@ -36,7 +36,13 @@ function WaitsFor({ modifiers }: Pick<SettlingFacts, 'modifiers'>) {
         const { connection_id, name, integration } = modifier
         if (!name || !connection_id) return t('entry.settlingPlatform', { integration })
         return (
-          <Anchor key={`${connection_id} ${index}`} component={Link} to={`/connections/${connection_id}`} inherit>
+          <Anchor
+            key={`${connection_id} ${index}`}
+            component={Link}
+            to={`/connections/${connection_id}`}
+            inherit
+            underline="always"
+          >
             {name}
           </Anchor>
         )
