@@ -28,7 +28,7 @@ export interface WaitedFor {
 }
 
 /**
- * Found by primary keys: 0.1 ms. Nothing is written for it where sessions settle: a table that live queries follow would
+ * Found by primary keys. Nothing is written for it where sessions settle: a table that live queries follow would
  * cost each settling session three rows of `change_log`.
  *
  * @param open whether the reader may see what belongs to the platform.
