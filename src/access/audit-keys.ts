@@ -4,7 +4,7 @@ import { calculateJwkThumbprint } from 'jose'
 import type pg from 'pg'
 import type { Sealer } from './seal.ts'
 
-const sealPurpose = 'audit-signing-key'
+export const auditKeyPurpose = 'audit-signing-key'
 
 export interface AuditKey {
   readonly kid: string
@@ -21,7 +21,7 @@ export async function auditSigningKey(client: Pick<pg.ClientBase, 'query'>, seal
   const { publicKey, privateKey } = generateKeyPairSync('ed25519')
   const publicJwk = publicKey.export({ format: 'jwk' })
   const kid = await calculateJwkThumbprint(publicJwk as { kty: string })
-  const sealed = sealer.seal(JSON.stringify(privateKey.export({ format: 'jwk' })), sealPurpose)
+  const sealed = sealer.seal(JSON.stringify(privateKey.export({ format: 'jwk' })), auditKeyPurpose)
   await client.query(`insert into signing_keys (kid, use, public_jwk, sealed) values ($1, 'audit', $2, $3)`, [
     kid,
     { ...publicJwk, kid, use: 'sig', alg: 'EdDSA' },
@@ -53,5 +53,5 @@ export async function auditVerifyingKeys(
 }
 
 function opened(sealed: Buffer, sealer: Sealer): KeyObject {
-  return createPrivateKey({ key: JSON.parse(sealer.open(sealed, sealPurpose)), format: 'jwk' })
+  return createPrivateKey({ key: JSON.parse(sealer.open(sealed, auditKeyPurpose)), format: 'jwk' })
 }

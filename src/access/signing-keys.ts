@@ -46,7 +46,7 @@ export interface SigningKeysOptions {
 /** How long our JWKS may be cached, in seconds. */
 export const jwksSeconds = 300
 const usualLeadMs = 2 * jwksSeconds * 1000
-const sealPurpose = 'token-signing-key'
+export const tokenKeyPurpose = 'token-signing-key'
 /** Tokens with invented key ids must not turn into queries. */
 const unknownKidPauseMs = 2_000
 
@@ -189,13 +189,13 @@ async function makeKey(client: pg.PoolClient, sealer: Sealer): Promise<string> {
   await client.query(`insert into signing_keys (kid, use, public_jwk, sealed) values ($1, 'token', $2, $3)`, [
     kid,
     { ...publicJwk, kid, use: 'sig', alg: 'EdDSA' },
-    sealer.seal(JSON.stringify(await exportJWK(privateKey)), sealPurpose),
+    sealer.seal(JSON.stringify(await exportJWK(privateKey)), tokenKeyPurpose),
   ])
   return kid
 }
 
 async function openKey(key: StoredKey, sealer: Sealer): Promise<OpenKey> {
-  const privateJwk = JSON.parse(sealer.open(key.sealed, sealPurpose))
+  const privateJwk = JSON.parse(sealer.open(key.sealed, tokenKeyPurpose))
   return {
     ...key,
     publicKey: await importJWK(key.public_jwk, 'EdDSA'),
@@ -211,7 +211,7 @@ async function openKey(key: StoredKey, sealer: Sealer): Promise<OpenKey> {
  */
 export async function checkSecretKey(pool: Pick<pg.ClientBase, 'query'>, sealer: Sealer): Promise<void> {
   const [newest] = await readKeys(pool)
-  if (newest) sealer.open(newest.sealed, sealPurpose)
+  if (newest) sealer.open(newest.sealed, tokenKeyPurpose)
 }
 
 async function lockKeys(client: pg.PoolClient): Promise<void> {

@@ -54,7 +54,7 @@ export function credentialCommand(env: Env): Command {
 }
 
 export function keysCommand(env: Env): Command {
-  const command = new Command('keys').description('the keys that sign access tokens')
+  const command = new Command('keys').description('the keys that sign access tokens, and the one that seals secrets')
   command
     .command('rotate')
     .description('make a new one: it is published now and signs ten minutes later; old tokens stay valid')
@@ -64,6 +64,20 @@ export function keysCommand(env: Env): Command {
         const sealer = createSealer(await secretKeyOf(env))
         const kid = await rotateSigningKeys(database, sealer, { retireOld: now })
         console.log(`The new key is ${kid}.${now ? ' Every token from before is void within seconds.' : ''}`)
+      }),
+    )
+  command
+    .command('reseal')
+    .description(
+      'give the installation another SLUICE_SECRET_KEY: that of SLUICE_NEW_SECRET_KEY, or a new one, which is printed',
+    )
+    .action(() =>
+      withDatabase(env, async (database) => {
+        const { newSecretKey, reseal } = await import('./reseal.ts')
+        const to = env.SLUICE_NEW_SECRET_KEY || newSecretKey()
+        const count = await reseal({ database, from: await secretKeyOf(env), to, print: (line) => console.log(line) })
+        console.log(`${count} sealed values. Start gateways and workers with the new key; people sign in again.`)
+        if (!env.SLUICE_NEW_SECRET_KEY) console.log(`\nSLUICE_SECRET_KEY=${to}`)
       }),
     )
   return command

@@ -7,7 +7,7 @@ import type pg from 'pg'
 import type { Sealer } from '../access/seal.ts'
 import { SluiceError } from '../errors.ts'
 
-const purpose = 'inbound secret'
+export const inboundSecretPurpose = 'inbound secret'
 
 /** How old, or how far ahead, the time of a signature may be. */
 export const toleranceSeconds = 300
@@ -63,7 +63,7 @@ export async function rotateInboundSecret(
          insert into inbound_secrets (connection_id, sealed) values ($1, $2)
        )
        select (select expires_at from ending) as previous_until`,
-      [connection_id, sealer.seal(secret, purpose), overlap],
+      [connection_id, sealer.seal(secret, inboundSecretPurpose), overlap],
     )
     await client.query('commit')
     return { secret, previous_until: rows[0]?.previous_until ?? null }
@@ -77,7 +77,7 @@ export async function rotateInboundSecret(
 
 /** @throws SluiceError CONFIGURATION when the installation's key has changed. */
 export function openInboundSecret(sealer: Sealer, sealed: Uint8Array): string {
-  return sealer.open(sealed, purpose)
+  return sealer.open(sealed, inboundSecretPurpose)
 }
 
 /** What a request brings to say who sent it. */

@@ -65,16 +65,16 @@ export function checkHeaders(input: unknown, path: 'headers' | 'secret_headers')
 }
 
 /** A value sealed for this purpose opens for no other. */
-const purpose = 'webhook-headers'
+export const webhookHeadersPurpose = 'webhook-headers'
 
 /** Null when there are none. */
 export function sealHeaders(sealer: Sealer, headers: WebhookHeaders): Buffer | null {
-  return Object.keys(headers).length === 0 ? null : sealer.seal(JSON.stringify(headers), purpose)
+  return Object.keys(headers).length === 0 ? null : sealer.seal(JSON.stringify(headers), webhookHeadersPurpose)
 }
 
 /** @throws SluiceError CONFIGURATION when the installation's key has changed. */
 export function openHeaders(sealer: Sealer, sealed: Uint8Array | null): WebhookHeaders {
-  return sealed === null ? {} : JSON.parse(sealer.open(sealed, purpose))
+  return sealed === null ? {} : JSON.parse(sealer.open(sealed, webhookHeadersPurpose))
 }
 
 function refused(path: string, rule: string): SluiceError {

@@ -5,15 +5,15 @@ import { SluiceError } from '../errors.ts'
 import { newSigningSecret, readSigningSecret } from './signing.ts'
 
 /** A secret sealed for this purpose opens for no other. */
-const purpose = 'webhook-secret'
+export const webhookSecretPurpose = 'webhook-secret'
 
 export function sealWebhookSecret(sealer: Sealer, secret: string): Buffer {
-  return sealer.seal(secret, purpose)
+  return sealer.seal(secret, webhookSecretPurpose)
 }
 
 /** @throws SluiceError CONFIGURATION when the installation's key has changed. */
 export function openWebhookSecret(sealer: Sealer, sealed: Uint8Array): string {
-  return sealer.open(sealed, purpose)
+  return sealer.open(sealed, webhookSecretPurpose)
 }
 
 /** Gives each of these webhooks, which have none yet, a signing secret of its own. */

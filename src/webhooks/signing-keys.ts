@@ -26,7 +26,7 @@ export interface WebhookKey {
 }
 
 /** A value sealed for this purpose opens for no other. */
-const purpose = 'webhook-signing-key'
+export const webhookKeyPurpose = 'webhook-signing-key'
 const live = `use = 'webhook' and (retired_at is null or retired_at > now())`
 /** Any number that nobody else locks. */
 const turnLock = 5_126_070
@@ -44,7 +44,7 @@ export async function publicWebhookKeys(pool: pg.Pool): Promise<{ readonly keys:
 
 /** @throws SluiceError CONFIGURATION when the installation's key has changed. */
 export function openWebhookKey(sealer: Sealer, sealed: Uint8Array): KeyObject {
-  return createPrivateKey({ key: JSON.parse(sealer.open(sealed, purpose)), format: 'jwk' })
+  return createPrivateKey({ key: JSON.parse(sealer.open(sealed, webhookKeyPurpose)), format: 'jwk' })
 }
 
 /** Makes the installation's first key if there is none. Gateways that start together make one between them. */
@@ -109,7 +109,7 @@ async function insertKey(client: pg.ClientBase, sealer: Sealer): Promise<Webhook
   const key: WebhookKey = { kty: 'OKP', crv: 'Ed25519', x, kid, use: 'sig', alg: 'EdDSA', whpk }
   await client.query(
     `insert into signing_keys (kid, use, public_jwk, sealed, created_at) values ($1, 'webhook', $2, $3, clock_timestamp())`,
-    [kid, key, sealer.seal(JSON.stringify(privateKey.export({ format: 'jwk' })), purpose)],
+    [kid, key, sealer.seal(JSON.stringify(privateKey.export({ format: 'jwk' })), webhookKeyPurpose)],
   )
   return key
 }
