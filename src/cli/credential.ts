@@ -76,7 +76,7 @@ export function keysCommand(env: Env): Command {
         const { newSecretKey, reseal } = await import('./reseal.ts')
         const to = env.SLUICE_NEW_SECRET_KEY || newSecretKey()
         const count = await reseal({ database, from: await secretKeyOf(env), to, print: (line) => console.log(line) })
-        console.log(`${count} sealed values. Start gateways and workers with the new key; people sign in again.`)
+        console.log(`Sealed anew: ${count}. Start gateways and workers with the new key; people sign in again.`)
         if (!env.SLUICE_NEW_SECRET_KEY) console.log(`\nSLUICE_SECRET_KEY=${to}`)
       }),
     )
