@@ -172,6 +172,7 @@ describeInBrowser('The platform', () => {
       await button.focus()
       await settled(page)
       const label = await focus('aria-label')
+      expect(await focus('aria-haspopup'), `${label}`).toBe('menu')
       await page.keyboard.press('Enter')
       const menu = page.getByRole('menu')
       await menu.waitFor()

@@ -14,6 +14,17 @@ interface MenuProps {
   readonly target: ReactElement<Record<string, unknown>>
 }
 
+/** The kit gives what it says of the menu to the target's own child: a tooltip between the two would swallow it. */
+function NamedTarget({ name, target }: MenuProps & { readonly name: string }) {
+  return (
+    <Tooltip label={name}>
+      <span style={{ display: 'inline-flex' }}>
+        <Menu.Target>{target}</Menu.Target>
+      </span>
+    </Tooltip>
+  )
+}
+
 /** From so many teams on, one finds a team by its name. */
 const manyTeams = 8
 
@@ -21,9 +32,7 @@ export function LanguageChoices({ target }: MenuProps) {
   const { t, language } = useAppText()
   return (
     <Menu position="bottom-end" width={160}>
-      <Menu.Target>
-        <Tooltip label={t('language')}>{target}</Tooltip>
-      </Menu.Target>
+      <NamedTarget name={t('language')} target={target} />
       <Menu.Dropdown>
         <Menu.RadioGroup value={language} onChange={(value) => void setLanguage(value as Language)}>
           {Object.entries(languages).map(([code, name]) => (
@@ -42,9 +51,7 @@ export function ThemeChoices({ target }: MenuProps) {
   const { colorScheme, setColorScheme } = useMantineColorScheme()
   return (
     <Menu position="bottom-end" width={180}>
-      <Menu.Target>
-        <Tooltip label={t('theme')}>{target}</Tooltip>
-      </Menu.Target>
+      <NamedTarget name={t('theme')} target={target} />
       <Menu.Dropdown>
         <Menu.RadioGroup value={colorScheme} onChange={(value) => setColorScheme(value as MantineColorScheme)}>
           {schemes.map(([scheme]) => (
@@ -64,9 +71,7 @@ export function AccountChoices({ target }: MenuProps) {
   const signIn = useSignIn()
   return (
     <Menu position="bottom-end" width={240}>
-      <Menu.Target>
-        <Tooltip label={t('account.menu', { name: name || email })}>{target}</Tooltip>
-      </Menu.Target>
+      <NamedTarget name={t('account.menu', { name: name || email })} target={target} />
       <Menu.Dropdown>
         <Menu.Label>
           <Text component="span" size="sm" fw={600} c="var(--mantine-color-text)" display="block" truncate>
