@@ -199,12 +199,21 @@ describeInBrowser('Flows and integrations', () => {
   })
 
   it('German fits on a phone', async () => {
+    await ground.world.database.prisma.integration.create({
+      data: { team_id: team.id, slug: 'old-office', name: 'Old office', status: 'disabled' },
+    })
     page = await ground.pageOf(team.editor, flowPage(), { kept: { 'sluice.language': 'de' } })
     await page.setViewportSize({ width: 360, height: 740 })
     await page.getByRole('heading', { name: 'Ziele' }).waitFor()
     await settled(page)
     await noSideScroll(page)
     await shots(page, 'flow-german')
+    // What the gateway tells for programs is said in the person's language.
+    await button('Ziel hinzufügen').click()
+    await dialog().getByText('Nicht verfügbar: Die Integration ist abgeschaltet.').waitFor()
+    await axe(page)
+    await page.keyboard.press('Escape')
+    await dialog().waitFor({ state: 'detached' })
     await visit(page, `/console/integrations/${team.granted.id}`)
     await page.getByRole('heading', { name: 'Webhooks' }).waitFor()
     await noSideScroll(page)

@@ -138,6 +138,19 @@ describeInBrowser('Webhooks', () => {
     noConsoleErrors(page)
   })
 
+  it('says in German what kind of refusal it is, and marks the English of the gateway', async () => {
+    const id = await aWebhook('Archive')
+    page = await ground.pageOf(team.editor, `/console/webhooks/${id}/edit`, { kept: { 'sluice.language': 'de' } })
+    await page.getByLabel('URL').fill('ftp://files.example')
+    await button('Speichern').click()
+    await page.getByText('Diese Angabe wird so nicht angenommen: A webhook is called over https, not ftp.').waitFor()
+    expect(await page.getByText('A webhook is called over https', { exact: false }).last().getAttribute('lang')).toBe(
+      'en',
+    )
+    await axe(page)
+    noConsoleErrors(page)
+  })
+
   it('says when the integration is no destination, and makes it one', async () => {
     page = await ground.pageOf(team.editor, '/console/webhooks/new')
     await page.getByRole('combobox', { name: 'Integration' }).click()
