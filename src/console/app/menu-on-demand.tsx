@@ -1,4 +1,12 @@
-import { type ComponentType, cloneElement, type ReactElement, useEffect, useRef, useState } from 'react'
+import {
+  type ComponentType,
+  cloneElement,
+  type PointerEvent,
+  type ReactElement,
+  useEffect,
+  useRef,
+  useState,
+} from 'react'
 
 /** A menu around the button that opens it. */
 export type MenuAround = ComponentType<{ readonly target: ReactElement<Record<string, unknown>> }>
@@ -43,6 +51,10 @@ export function MenuOnDemand({ load, children: target }: MenuOnDemandProps) {
           'aria-expanded': false,
           onPointerEnter: () => void prepare(),
           onFocus: () => void prepare(),
+          // Where the menu comes between press and release, no button gets a click.
+          onPointerDown: ({ button, pointerType }: PointerEvent) => {
+            if (button === 0 && pointerType === 'mouse') after.current = { focus: true, open: true }
+          },
           onClick: () => {
             after.current = { focus: true, open: true }
             void prepare()
