@@ -72,7 +72,14 @@ async function ask<Data>(document: string, variables: Record<string, unknown>) {
   return answer
 }
 
-const trigger = () => ask('mutation ($id: uuid!) { run_connection(id: $id) { __typename } }', { id: connection })
+/** What a run brings is there before the run has ended, and until then it is not started again. */
+async function trigger() {
+  const { prisma } = world.database
+  await expect
+    .poll(async () => (await prisma.connection.findUniqueOrThrow({ where: { id: connection } })).run_token)
+    .toBeNull()
+  return ask('mutation ($id: uuid!) { run_connection(id: $id) { __typename } }', { id: connection })
+}
 
 interface Source {
   readonly id: string
