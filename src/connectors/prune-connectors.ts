@@ -1,6 +1,6 @@
 /** Removes what connectors have left behind long ago: runs, purged raw sources, labels, secrets that have ended. */
 import type pg from 'pg'
-import { firstIdOf } from '../delivery/prune-attempts.ts'
+import { deleteInBatches, firstIdOf } from '../database/batches.ts'
 
 export interface PruneConnectorsOptions {
   /** Runs that are older go, and raw sources that were purged before then. */
@@ -19,14 +19,7 @@ export async function pruneConnectors(
   pool: pg.Pool,
   { before, forget, batch = 2000 }: PruneConnectorsOptions,
 ): Promise<number> {
-  const inBatches = async (text: string, value: unknown) => {
-    let removed = 0
-    for (;;) {
-      const { rowCount } = await pool.query(text, [value, batch])
-      removed += rowCount ?? 0
-      if ((rowCount ?? 0) < batch) return removed
-    }
-  }
+  const inBatches = (text: string, which: unknown) => deleteInBatches(pool, text, which, batch)
   // Keys are UUIDv7: age is a range of the primary key.
   const runs = await inBatches(
     'delete from connector_runs where id in (select id from connector_runs where id < $1 order by id limit $2)',

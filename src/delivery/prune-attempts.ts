@@ -1,5 +1,6 @@
 /** Removes the attempts of deliveries that succeeded long ago. What failed stays for longer, to be looked into. */
 import type pg from 'pg'
+import { deleteAlong, firstIdOf } from '../database/batches.ts'
 
 export interface PruneAttemptsOptions {
   /** Attempts of deliveries that succeeded go when they began longer ago than this, in milliseconds. */
@@ -22,30 +23,17 @@ export async function pruneAttempts(
 ): Promise<number> {
   const end = firstIdOf(new Date(Date.now() - olderThanMs))
   const failedEnd = firstIdOf(new Date(failedOlderThanMs === undefined ? 0 : Date.now() - failedOlderThanMs))
-  let after = '00000000-0000-0000-0000-000000000000'
-  let removed = 0
-  for (;;) {
-    const { rows } = await pool.query<{ last: string | null; removed: number }>(
-      `with span as materialized (
-         select id, delivery_id from delivery_attempts where id > $1 and id < $2 order by id limit $3
-       ), gone as (
-         delete from delivery_attempts a using span, deliveries d
-          where a.id = span.id and d.id = span.delivery_id
-            and (d.status = 'succeeded' or (a.id < $4 and d.due_at is null))
-         returning a.id
-       )
-       select (select id from span order by id desc limit 1) as last, (select count(*) from gone)::int as removed`,
-      [after, end, batch, failedEnd],
-    )
-    removed += rows[0]?.removed ?? 0
-    const last = rows[0]?.last
-    if (!last) return removed
-    after = last
-  }
-}
-
-/** No UUIDv7 made before `at` is larger (RFC 9562, 5.7: 48 bits of milliseconds come first). */
-export function firstIdOf(at: Date): string {
-  const hex = Math.max(0, at.getTime()).toString(16).padStart(12, '0')
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-7000-8000-000000000000`
+  return deleteAlong(
+    pool,
+    `with span as materialized (
+       select id, delivery_id from delivery_attempts where id > $1 and id < $2 order by id limit $3
+     ), gone as (
+       delete from delivery_attempts a using span, deliveries d
+        where a.id = span.id and d.id = span.delivery_id
+          and (d.status = 'succeeded' or (a.id < $4 and d.due_at is null))
+       returning a.id
+     )
+     select (select id from span order by id desc limit 1) as last, (select count(*) from gone)::int as removed`,
+    { end, batch, values: [failedEnd] },
+  )
 }

@@ -1,6 +1,6 @@
 /** Removes the records of what was delivered, told and replayed long ago. What it was about is gone by then, or can be read itself. */
 import type pg from 'pg'
-import { firstIdOf } from './prune-attempts.ts'
+import { deleteAlong, deleteInBatches, firstIdOf } from '../database/batches.ts'
 
 export interface PruneHistoryOptions {
   /** What is older goes. */
@@ -36,37 +36,26 @@ async function removeOldest(
   end: string,
   batch: number,
 ): Promise<number> {
-  let removed = 0
-  for (;;) {
-    const { rowCount } = await pool.query(
-      `delete from ${table} where id in (select id from ${table} where id < $1 and ${which} order by id limit $2)`,
-      [end, batch],
-    )
-    removed += rowCount ?? 0
-    if ((rowCount ?? 0) < batch) return removed
-  }
+  return deleteInBatches(
+    pool,
+    `delete from ${table} where id in (select id from ${table} where id < $1 and ${which} order by id limit $2)`,
+    end,
+    batch,
+  )
 }
 
-/** Walks the range once: what stays in it belongs to sessions that are not purged, of which there is an end. */
+/** What stays in the range belongs to sessions that are not purged, of which there is an end. */
 async function removeDeliveries(pool: pg.Pool, before: Date, batch: number): Promise<number> {
-  const end = firstIdOf(before)
-  let after = '00000000-0000-0000-0000-000000000000'
-  let removed = 0
-  for (;;) {
-    const { rows } = await pool.query<{ last: string | null; removed: number }>(
-      `with span as materialized (
-         select id, session_id from deliveries where id > $1 and id < $2 order by id limit $3
-       ), gone as (
-         delete from deliveries d using span, sessions s
-          where d.id = span.id and s.id = span.session_id and s.purged_at < $4
-         returning d.id
-       )
-       select (select id from span order by id desc limit 1) as last, (select count(*) from gone)::int as removed`,
-      [after, end, batch, before],
-    )
-    removed += rows[0]?.removed ?? 0
-    const last = rows[0]?.last
-    if (!last) return removed
-    after = last
-  }
+  return deleteAlong(
+    pool,
+    `with span as materialized (
+       select id, session_id from deliveries where id > $1 and id < $2 order by id limit $3
+     ), gone as (
+       delete from deliveries d using span, sessions s
+        where d.id = span.id and s.id = span.session_id and s.purged_at < $4
+       returning d.id
+     )
+     select (select id from span order by id desc limit 1) as last, (select count(*) from gone)::int as removed`,
+    { end: firstIdOf(before), batch, values: [before] },
+  )
 }

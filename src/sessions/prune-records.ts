@@ -1,5 +1,6 @@
 /** The last of a session: what a purge left, which says that it was here. */
 import type pg from 'pg'
+import { deleteInBatches } from '../database/batches.ts'
 
 export interface PruneRecordsOptions {
   /** Sessions that were purged before then. */
@@ -15,16 +16,13 @@ export interface PruneRecordsOptions {
  * @returns how many sessions.
  */
 export async function pruneRecords(pool: pg.Pool, { before, batch = 200 }: PruneRecordsOptions): Promise<number> {
-  let removed = 0
-  for (;;) {
-    const { rowCount } = await pool.query(
-      `delete from sessions where id in (
-         select id from sessions where purged_at < $1 order by purged_at, expires_at limit $2 for update skip locked)`,
-      [before, batch],
-    )
-    removed += rowCount ?? 0
-    if ((rowCount ?? 0) < batch) break
-  }
+  const removed = await deleteInBatches(
+    pool,
+    `delete from sessions where id in (
+       select id from sessions where purged_at < $1 order by purged_at, expires_at limit $2 for update skip locked)`,
+    before,
+    batch,
+  )
   await pool.query(
     'delete from trips t where t.created_at < $1 and not exists (select from sessions s where s.trip_id = t.id)',
     [before],
