@@ -36,7 +36,8 @@ const list = z.string().transform((text) =>
     .map((item) => item.trim())
     .filter(Boolean),
 )
-const key = z.string().refine((text) => Buffer.from(text, 'base64').length === 32, {
+/** What seals secrets at rest. */
+export const secretKey = z.string().refine((text) => Buffer.from(text, 'base64').length === 32, {
   message: 'must be 32 random bytes in base64; make one with: openssl rand -base64 32',
 })
 
@@ -85,7 +86,7 @@ const schema = z.object({
   DATABASE_URL: z.string().regex(/^postgres(ql)?:\/\//, 'must look like postgres://user:password@host:5432/database'),
   DATABASE_POOL_SIZE: z.coerce.number().int().min(2).max(500).default(10),
   /** Seals webhook secrets, connector passwords and signing keys at rest. 32 bytes, base64. */
-  SLUICE_SECRET_KEY: key,
+  SLUICE_SECRET_KEY: secretKey,
   GATEWAY_HOST: z.string().min(1).default('127.0.0.1'),
   GATEWAY_PORT: port.default(4000),
   /** Where clients reach the gateway; the issuer of its tokens. */

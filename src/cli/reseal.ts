@@ -3,7 +3,8 @@ import { randomBytes } from 'node:crypto'
 import type pg from 'pg'
 import { auditKeyPurpose } from '../access/audit-keys.ts'
 import { createSealer, type Sealer } from '../access/seal.ts'
-import { checkSecretKey, tokenKeyPurpose } from '../access/signing-keys.ts'
+import { tokenKeyPurpose } from '../access/signing-keys.ts'
+import { secretKey } from '../config.ts'
 import { settingsPurpose } from '../connectors/call.ts'
 import { inboundSecretPurpose } from '../connectors/inbound-secrets.ts'
 import { headersPurpose as inboundHeadersPurpose } from '../connectors/two-phase.ts'
@@ -51,16 +52,11 @@ export const newSecretKey = (): string => randomBytes(32).toString('base64')
  * the installation's key, or `to` is no key.
  */
 export async function reseal({ database, from, to, print }: ResealOptions): Promise<number> {
-  if (Buffer.from(to, 'base64').length !== 32) {
-    throw new SluiceError(
-      'CONFIGURATION',
-      'SLUICE_NEW_SECRET_KEY must be 32 random bytes in base64; make one with: openssl rand -base64 32',
-    )
-  }
+  const { error } = secretKey.safeParse(to)
+  if (error) throw new SluiceError('CONFIGURATION', `SLUICE_NEW_SECRET_KEY ${error.issues[0]?.message}`)
   const [old, young] = [createSealer(from), createSealer(to)]
   return inTransaction(database.pool, async (client) => {
     await requireStillness(client)
-    await checkSecretKey(client, old)
     await client.query(`delete from ${droppedTable}`)
     let all = 0
     for (const each of sealedColumns) {
